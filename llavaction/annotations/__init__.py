@@ -1,0 +1,1 @@
+"""What a dataset says: segments, class vocabularies, splits. No torch."""

@@ -1,0 +1,1 @@
+"""Free text and class names. No torch."""
