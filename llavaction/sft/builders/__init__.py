@@ -1,0 +1,1 @@
+"""One builder per view: a segment goes in, a sample comes out."""

@@ -1,0 +1,31 @@
+"""What every builder is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from llavaction.annotations.epic_kitchens import Split
+from llavaction.annotations.segments import Segment
+from llavaction.annotations.vocabulary import Vocabulary
+from llavaction.sft.samples import ActionLabel, ClipRef, Sample, View
+
+
+class Builder(Protocol):
+    """Makes the sample of one view for a segment."""
+
+    view: View
+
+    def build(self, segment: Segment, split: Split) -> Sample:
+        """The sample; a function of the seed and the segment alone."""
+        ...
+
+
+def clip_of(segment: Segment) -> ClipRef:
+    """The segment's own stretch of video."""
+    return ClipRef(segment.video_id, segment.start_s, segment.stop_s)
+
+
+def label_of(segment: Segment, vocabulary: Vocabulary) -> ActionLabel:
+    """The segment's classes."""
+    action_id = vocabulary.action_id(segment.verb_id, segment.noun_id)
+    return ActionLabel(segment.verb_id, segment.noun_id, action_id)
