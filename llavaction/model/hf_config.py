@@ -1,0 +1,77 @@
+"""The saved configuration, as transformers keeps it (`config.json`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+
+from llavaction.model.config import ActionSupervision, LossWeights, NewlinePosition
+from llavaction.model.token_layout import TokenLayout
+from llavaction.utils.errors import CheckpointError
+
+
+@strict
+class LlavactionConfig(PreTrainedConfig):
+    """Everything needed to rebuild the model: parts, layout, classes, placeholder ids, loss weights.
+
+    `video_token_id` and `action_token_id` are rows of the vocabulary that no text uses; their embeddings are
+    overwritten by visual and action vectors.
+    """
+
+    model_type = "llavaction"
+    sub_configs = {"vision_config": AutoConfig, "text_config": AutoConfig}  # noqa: RUF012 - read by transformers
+
+    vision_config: dict | PreTrainedConfig | None = None
+    text_config: dict | PreTrainedConfig | None = None
+    vision_feature_layer: int = -2
+    pool_stride: int = 2
+    newline: str = NewlinePosition.GRID.value
+    supervision: str = ActionSupervision.NONE.value
+    num_verbs: int = 0
+    num_nouns: int = 0
+    num_actions: int = 0
+    video_token_id: int = -1
+    action_token_id: int = -1
+    loss_weights: dict | None = None
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.vision_config = _sub_config(self.vision_config, "vision_config")
+        self.text_config = _sub_config(self.text_config, "text_config")
+        # Unknown words raise here, at the door.
+        self.newline = NewlinePosition(self.newline).value
+        self.supervision = ActionSupervision(self.supervision).value
+        self.loss_weights = vars(LossWeights(**(self.loss_weights or {})))
+        self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
+        super().__post_init__(**kwargs)
+
+    @property
+    def num_action_tokens(self) -> int:
+        """Action tokens after each video."""
+        return 1 if self.supervision == ActionSupervision.ONE_TOKEN else 0
+
+    @property
+    def token_layout(self) -> TokenLayout:
+        """The placeholders that text must hold for a video."""
+        vision: Any = self.vision_config
+        return TokenLayout(
+            patches_per_side=vision.image_size // vision.patch_size,
+            pool_stride=self.pool_stride,
+            newline=NewlinePosition(self.newline),
+            num_action_tokens=self.num_action_tokens,
+            video_token_id=self.video_token_id,
+            action_token_id=self.action_token_id,
+        )
+
+
+def _sub_config(value: dict[str, Any] | PreTrainedConfig | None, name: str) -> PreTrainedConfig | None:
+    if not isinstance(value, dict):
+        # None happens when transformers makes a default instance to compare with.
+        return value
+    arguments = dict(value)
+    model_type = arguments.pop("model_type", None)
+    if model_type is None:
+        raise CheckpointError(f"{name} has no model_type; it names the transformers configuration, e.g. qwen2")
+    return AutoConfig.for_model(model_type, **arguments)

@@ -1,0 +1,235 @@
+"""The model: vision tower, projector, pooling, newlines, action token, causal decoder.
+
+B batch, S sequence, T frames of all videos together, N patches per frame, n visual tokens of all videos,
+D width, V vocabulary, A samples with an action token, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, GenerationMixin, PreTrainedModel
+from transformers.utils.generic import ModelOutput
+
+from llavaction.model.action_token import ActionLogits, ActionToken
+from llavaction.model.config import LossWeights, NewlinePosition
+from llavaction.model.fusion import fill_placeholders
+from llavaction.model.hf_config import LlavactionConfig
+from llavaction.model.losses import class_loss_sums, lm_loss_sum
+from llavaction.model.pooling import add_newlines, pool_frames
+from llavaction.model.projector import Projector
+from llavaction.model.vision import VisionTower
+from llavaction.utils.errors import CheckpointError
+
+
+@dataclass
+class LlavactionOutput(ModelOutput):
+    """What `forward` returns.
+
+    Attributes:
+        loss: weighted sum of the terms below, when labels were given.
+        logits: `[B, kept, V]`, when no labels were given.
+        lm_loss, verb_loss, noun_loss, action_loss: the unweighted terms, each divided by its global count.
+        action_logits: head scores of the samples that hold an action token, `[A, C]` each.
+        action_rows: which samples these are, `[A]`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Any = None
+    lm_loss: Tensor | None = None
+    verb_loss: Tensor | None = None
+    noun_loss: Tensor | None = None
+    action_loss: Tensor | None = None
+    action_logits: ActionLogits | None = None
+    action_rows: Tensor | None = None
+
+
+class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """LLaVA-style video language model with a learnable action token (paper section 3)."""
+
+    config_class = LlavactionConfig
+    config: LlavactionConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012 - read by transformers
+    _tied_weights_keys = {"lm_head.weight": "decoder.embed_tokens.weight"}  # noqa: RUF012 - read by transformers
+
+    def __init__(self, config: LlavactionConfig) -> None:
+        super().__init__(config)
+        vision: Any = config.vision_config
+        text: Any = config.text_config
+        width = text.hidden_size
+        self.vision = VisionTower(vision, config.vision_feature_layer)
+        self.projector = Projector(vision.hidden_size, width)
+        self.newline = nn.Parameter(torch.empty(width))
+        self.action_token = (
+            ActionToken(width, config.num_verbs, config.num_nouns, config.num_actions)
+            if config.num_action_tokens
+            else None
+        )
+        self.decoder = AutoModel.from_config(text)
+        self.lm_head = nn.Linear(width, text.vocab_size, bias=False)
+        self.loss_weights = LossWeights(**(config.loss_weights or {}))
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint, strictly.
+
+        Raises:
+            CheckpointError: when a weight is missing, unexpected or of another shape.
+        """
+        wants_info = kwargs.pop("output_loading_info", False)
+        # Weights of other shapes are reported with the rest, below, instead of by an error that names none.
+        kwargs["ignore_mismatched_sizes"] = True
+        loaded: Any = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        model, info = loaded
+        problems = {name: list(keys) for name, keys in info.items() if keys}
+        if problems:
+            counts = ", ".join(f"{len(keys)} {name} (first: {keys[0]})" for name, keys in problems.items())
+            raise CheckpointError(f"{args[0] if args else 'checkpoint'}: weights do not fit the model: {counts}")
+        return (model, info) if wants_info else model
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The decoder's token embeddings."""
+        embeddings: nn.Module = self.decoder.get_input_embeddings()
+        return embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the decoder's token embeddings."""
+        self.decoder.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The LM head."""
+        return self.lm_head
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        width = self.newline.shape[-1]
+        # Of the size of a token embedding of unit norm, so that the decoder's first norm sees nothing odd.
+        if module is self:
+            nn.init.normal_(self.newline, std=width**-0.5)
+        if isinstance(module, ActionToken):
+            nn.init.normal_(module.embedding, std=width**-0.5)
+
+    def encode_videos(self, pixel_values_videos: Tensor, num_frames_per_video: Tensor) -> Tensor:
+        """Visual sequences of all videos one after the other, newlines included: `[n, D]`.
+
+        Args:
+            pixel_values_videos: `[T, 3, H, W]`, the frames of all videos one after the other.
+            num_frames_per_video: `[videos]`, how many belong to each; sums to T.
+        """
+        patches_TND = self.projector(self.vision(pixel_values_videos.to(self.newline.dtype)))
+        pooled_ThhD = pool_frames(patches_TND, self.config.pool_stride)
+        position = NewlinePosition(self.config.newline)
+        videos = pooled_ThhD.split(num_frames_per_video.tolist())
+        return torch.cat([add_newlines(video_ThhD, self.newline, position) for video_ThhD in videos])
+
+    def embed(self, input_ids: Tensor, visual_nD: Tensor | None) -> Tensor:
+        """Token embeddings `[B, S, D]` with visual and action vectors in their placeholders."""
+        embeds_BSD = self.get_input_embeddings()(input_ids)
+        if visual_nD is not None:
+            is_visual_BS = input_ids == self.config.video_token_id
+            embeds_BSD = fill_placeholders(embeds_BSD, is_visual_BS, visual_nD, "visual")
+        if self.action_token is not None:
+            is_action_BS = input_ids == self.config.action_token_id
+            vectors = self.action_token.embedding.expand(int(is_action_BS.sum()), -1)
+            embeds_BSD = fill_placeholders(embeds_BSD, is_action_BS, vectors, "action")
+        return embeds_BSD
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        pixel_values_videos: Tensor | None = None,
+        num_frames_per_video: Tensor | None = None,
+        visual_features: Tensor | None = None,
+        labels: Tensor | None = None,
+        action_labels: Tensor | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
+        num_action_labels: Tensor | int | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> LlavactionOutput:
+        """Run the model; with `labels` it returns losses, without them logits.
+
+        Args:
+            input_ids: `[B, S]` with placeholders for visual and action tokens.
+            attention_mask: `[B, S]`, 0 over padding on either side.
+            position_ids: `[B, S]`; counted from the mask when absent.
+            pixel_values_videos: `[T, 3, H, W]`; see `encode_videos`.
+            num_frames_per_video: `[videos]`, in the order of the placeholders, row by row.
+            visual_features: `[n, D]` from `encode_videos`, instead of pixels, to use them more than once.
+            labels: `[B, S]`, -100 where nothing is supervised.
+            action_labels: `[B, 3]` verb, noun and action ids, -1 where not known.
+            logits_to_keep: the last so many positions get logits, 0 all; or an index of positions.
+            num_items_in_batch: labelled tokens of the whole step over all ranks; this batch's own when None.
+            num_action_labels: the same for samples with a class label.
+
+        Raises:
+            ValueError: when placeholders and vectors differ in number.
+        """
+        if visual_features is None and pixel_values_videos is not None:
+            assert num_frames_per_video is not None, "pixel_values_videos needs num_frames_per_video"
+            visual_features = self.encode_videos(pixel_values_videos, num_frames_per_video)
+        if position_ids is None and attention_mask is not None and past_key_values is None:
+            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+        decoded = self.decoder(
+            inputs_embeds=self.embed(input_ids, visual_features),
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+        )
+        hidden_BSD = decoded.last_hidden_state
+        output = LlavactionOutput(past_key_values=decoded.past_key_values)
+        if self.action_token is not None:
+            rows_A, columns_A = (input_ids == self.config.action_token_id).nonzero(as_tuple=True)
+            output.action_rows = rows_A
+            output.action_logits = self.action_token(hidden_BSD[rows_A, columns_A])
+        if labels is None:
+            kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+            output.logits = self.lm_head(hidden_BSD[:, kept])
+        else:
+            self._add_losses(output, hidden_BSD, labels, action_labels, num_items_in_batch, num_action_labels)
+        return output
+
+    def _add_losses(
+        self,
+        output: LlavactionOutput,
+        hidden_BSD: Tensor,
+        labels: Tensor,
+        action_labels: Tensor | None,
+        num_items_in_batch: Tensor | int | None,
+        num_action_labels: Tensor | int | None,
+    ) -> None:
+        output.lm_loss = lm_loss_sum(hidden_BSD, labels, self.lm_head).mean(num_items_in_batch)
+        output.loss = output.lm_loss
+        if output.action_logits is None or action_labels is None:
+            return
+        weights = self.loss_weights
+        sums = class_loss_sums(output.action_logits, action_labels[output.action_rows])
+        output.verb_loss, output.noun_loss, output.action_loss = (s.mean(num_action_labels) for s in sums)
+        output.loss = output.lm_loss + weights.action * (
+            weights.verb * output.verb_loss
+            + weights.noun * output.noun_loss
+            + weights.action_class * output.action_loss
+        )
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Pixels go in once: the cache holds what they became."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(*args, **kwargs)  # type: ignore[misc]
+        cache = inputs.get("past_key_values")
+        if cache is not None and cache.get_seq_length() > 0:
+            for name in ("pixel_values_videos", "num_frames_per_video", "visual_features"):
+                inputs.pop(name, None)
+        return inputs

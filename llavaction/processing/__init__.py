@@ -1,0 +1,1 @@
+"""Samples to tensors: chat layout, frames, placeholders, batches."""

@@ -1,0 +1,28 @@
+import torch
+
+from llavaction.processing.batch import Collator, pad_rows
+from llavaction.processing.processor import Example
+
+
+def make_example(name, length, num_frames):
+    ids = torch.arange(1, length + 1)
+    return Example(name, ids, ids.clone(), torch.ones(num_frames, 3, 4, 4), (0, 1, 2))
+
+
+def test_padding_sides():
+    rows = [torch.tensor([1, 2, 3]), torch.tensor([4])]
+    right, right_mask = pad_rows(rows, 9)
+    left, left_mask = pad_rows(rows, 9, left=True)
+    assert right.tolist() == [[1, 2, 3], [4, 9, 9]] and right_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert left.tolist() == [[1, 2, 3], [9, 9, 4]] and left_mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+
+
+def test_batch_of_different_lengths_and_frames():
+    batch = Collator(pad_id=0)([make_example("a", 3, 2), make_example("b", 5, 1)])
+    assert batch["sample_ids"] == ["a", "b"]
+    assert batch["input_ids"].tolist() == [[1, 2, 3, 0, 0], [1, 2, 3, 4, 5]]
+    assert batch["labels"].tolist() == [[1, 2, 3, -100, -100], [1, 2, 3, 4, 5]]
+    assert batch["attention_mask"].sum().item() == 8
+    assert batch["pixel_values_videos"].shape == (3, 3, 4, 4)
+    assert batch["num_frames_per_video"].tolist() == [2, 1]
+    assert batch["action_labels"].tolist() == [[0, 1, 2], [0, 1, 2]]
