@@ -1,0 +1,1 @@
+"""Fine-tuning: transformers' Trainer, thinly subclassed."""

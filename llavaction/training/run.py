@@ -1,0 +1,186 @@
+"""A training run, from config to checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from llavaction.model.build import ClassCounts, load_model, new_model
+from llavaction.model.config import ModelConfig
+from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.processing.batch import Collator
+from llavaction.processing.dataset import SftDataset
+from llavaction.processing.processor import Processor, ProcessorConfig
+from llavaction.processing.tokenizer import load_tokenizer, num_token_ids, train_tokenizer
+from llavaction.sft.classes import ClassTable
+from llavaction.sft.samples import Sample
+from llavaction.training.callbacks import MetricsFile, ProcessorSaver, ProgressBar
+from llavaction.training.config import CHECKPOINT, Precision, TrainConfig, WandbMode
+from llavaction.training.parts import count_parameters, freeze_parts
+from llavaction.training.stream import EpochStream
+from llavaction.training.trainer import ActionTrainer
+from llavaction.utils.errors import ConfigError
+from llavaction.utils.processes import num_processes, process_rank
+from llavaction.video.clip import ClipLoader
+from llavaction.video.layout import VideoConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Everything a run needs; `deepspeed` is empty for plain data parallelism."""
+
+    folder: Path
+    samples: list[Sample]
+    classes: ClassTable
+    video: VideoConfig
+    model: ModelConfig
+    train: TrainConfig
+    deepspeed: dict[str, Any]
+
+
+def train(run: TrainingRun) -> Path:
+    """Train and return the folder of the final checkpoint.
+
+    The same command continues a run that was stopped, from its newest checkpoint (`train.save_every`).
+
+    Raises:
+        ConfigError: when the run is finished already, or its settings contradict each other.
+    """
+    final = run.folder / CHECKPOINT
+    if (final / "config.json").exists():
+        raise ConfigError(f"{final} exists: this run is finished; choose another folder with output=FOLDER")
+    model, processor = _build(run)
+    freeze_parts(model, run.train.freeze)
+    logger.info("parameters by part: %s", count_parameters(model))
+    num_steps = _num_steps(run)
+    if num_steps:
+        trainer = _make_trainer(run, model, processor, num_steps)
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(run.folder)))
+        trainer.accelerator.wait_for_everyone()
+        trainer.save_model(str(final))
+    elif process_rank() == 0:
+        model.save_pretrained(final)
+    if process_rank() == 0:
+        processor.save(final)
+        run.classes.save(final)
+    logger.info("saved %s", final)
+    return final
+
+
+def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Processor]:
+    config = run.model
+    if config.checkpoint is not None:
+        folder = Path(config.checkpoint)
+        model = load_model(folder, dtype=config.dtype, attention=config.attention)
+        if model.action_token is not None:
+            ClassTable.load(folder).check_same(run.classes, str(folder), "the mixture")
+        return model, Processor.load(folder)
+    if config.tokenizer is None:
+        texts = (turn.text for sample in run.samples for turn in sample.turns)
+        tokenizer = train_tokenizer(texts, config.tokenizer_vocab_size)
+    else:
+        tokenizer = load_tokenizer(config.tokenizer)
+    model = new_model(
+        config,
+        ClassCounts(len(run.classes.verbs), len(run.classes.nouns), len(run.classes.actions)),
+        num_token_ids=num_token_ids(tokenizer),
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        seed=run.train.seed,
+    )
+    vision: Any = model.config.vision_config
+    processor_config = ProcessorConfig(
+        layout=model.config.token_layout,
+        resolution=vision.image_size,
+        num_frames=run.video.num_frames,
+        max_length=run.train.max_length,
+    )
+    return model, Processor(tokenizer, processor_config)
+
+
+def _num_steps(run: TrainingRun) -> int:
+    if run.train.max_steps is not None:
+        return run.train.max_steps
+    per_step = run.train.batch_size * run.train.gradient_accumulation * num_processes()
+    num_wanted = round(run.train.epochs * len(run.samples))
+    num_steps, left_out = divmod(num_wanted, per_step)
+    if num_steps == 0:
+        raise ConfigError(
+            f"{num_wanted} samples do not fill one step of {per_step} (batch_size x gradient_accumulation x "
+            "processes); lower train.batch_size or raise train.epochs"
+        )
+    if left_out:
+        logger.warning("%d of %d samples do not fill the last step and are left out", left_out, num_wanted)
+    return num_steps
+
+
+def _make_trainer(
+    run: TrainingRun, model: LlavactionForConditionalGeneration, processor: Processor, num_steps: int
+) -> ActionTrainer:
+    config = run.train
+    arguments = _training_arguments(run, num_steps)
+    if arguments.n_gpu > 1:
+        raise ConfigError(
+            f"one process sees {arguments.n_gpu} GPUs; start one process per GPU: "
+            f"torchrun --nproc_per_node {arguments.n_gpu} -m llavaction train ..."
+        )
+    length = num_steps * config.batch_size * config.gradient_accumulation * num_processes()
+    clips = ClipLoader(run.video)
+    trainer = ActionTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=SftDataset(run.samples, clips, processor, jitter=config.jitter, seed=config.seed),
+        data_collator=Collator(processor.pad_id),
+        stream=EpochStream(len(run.samples), length, config.seed),
+        rate_of=config.lr.of,
+        callbacks=[MetricsFile(run.folder / "metrics.jsonl"), ProgressBar(), ProcessorSaver(processor)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _training_arguments(run: TrainingRun, num_steps: int) -> TrainingArguments:
+    config = run.train
+    on_cpu = not torch.cuda.is_available()
+    if on_cpu and config.precision is Precision.FP16:
+        raise ConfigError("train.precision=fp16 needs a GPU; use fp32 or bf16")
+    if config.wandb is not WandbMode.OFF:
+        os.environ["WANDB_MODE"] = config.wandb.value
+    return TrainingArguments(
+        output_dir=str(run.folder),
+        max_steps=num_steps,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        learning_rate=config.lr.decoder,
+        weight_decay=config.weight_decay,
+        warmup_steps=round(config.warmup_ratio * num_steps),
+        lr_scheduler_type=config.schedule.value,
+        max_grad_norm=config.max_grad_norm,
+        bf16=config.precision is Precision.BF16,
+        fp16=config.precision is Precision.FP16,
+        gradient_checkpointing=config.gradient_checkpointing,
+        deepspeed=run.deepspeed or None,
+        use_cpu=on_cpu,
+        seed=config.seed,
+        logging_steps=config.log_every,
+        save_strategy="steps" if config.save_every else "no",
+        save_steps=config.save_every or num_steps,
+        save_total_limit=config.keep_checkpoints,
+        dataloader_num_workers=config.num_workers,
+        dataloader_persistent_workers=config.num_workers > 0,
+        remove_unused_columns=False,
+        average_tokens_across_devices=True,
+        ddp_find_unused_parameters=False,
+        report_to=["wandb"] if config.wandb is not WandbMode.OFF else [],
+        run_name=run.folder.name,
+        disable_tqdm=True,
+    )

@@ -1,0 +1,77 @@
+"""transformers' Trainer with this project's losses, learning rates and sample order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+from transformers import Trainer
+
+from llavaction.processing.processor import NO_LABEL
+from llavaction.training.config import Part
+from llavaction.training.parts import parameter_groups
+
+TERMS = ("lm_loss", "verb_loss", "noun_loss", "action_loss")
+
+
+class ActionTrainer(Trainer):
+    """Loss terms are sums over counts of the whole step, so they depend neither on ranks nor on accumulation."""
+
+    def __init__(self, *, stream: Sampler[int], rate_of: Callable[[Part], float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # The model divides by the global counts that it is given; nothing is left to average.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+        self._stream = stream
+        self._rate_of = rate_of
+        self._num_action_labels: Tensor | None = None
+        self._term_sums: dict[str, Tensor] = {}
+        self._num_micro_batches = 0
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self._stream
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW (or what the arguments name) with one learning rate per part."""
+        if self.optimizer is None:
+            trained: Any = self.model if model is None else model
+            groups = parameter_groups(trained.named_parameters(), self._rate_of, self.args.weight_decay)
+            optimizer_class, arguments = self.get_optimizer_cls_and_kwargs(self.args, trained)
+            self.optimizer = optimizer_class(groups, **arguments)
+        return self.optimizer
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
+        """The batches of one step, and beside the labelled tokens the class labels that all ranks hold."""
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        labels = [(batch["action_labels"][:, 0] != NO_LABEL).sum() for batch in batches]
+        count = torch.stack(labels).sum().to(device) if labels else torch.zeros((), dtype=torch.long, device=device)
+        self._num_action_labels = self.accelerator.reduce(count, reduction="sum")
+        return batches, num_items
+
+    def compute_loss(
+        self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """This rank's share of the step's loss, times the ranks, over which gradients are averaged."""
+        arguments = {name: value for name, value in inputs.items() if name != "sample_ids"}
+        outputs = model(**arguments, num_items_in_batch=num_items_in_batch, num_action_labels=self._num_action_labels)
+        for name in TERMS:
+            if (term := getattr(outputs, name)) is not None:
+                self._term_sums[name] = self._term_sums.get(name, 0) + term.detach().float()
+        self._num_micro_batches += 1
+        loss = outputs.loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add the loss terms and each part's learning rate to a step's log line."""
+        if "loss" in logs and self._num_micro_batches:
+            num_steps = self._num_micro_batches / self.args.gradient_accumulation_steps
+            for name, total in sorted(self._term_sums.items()):
+                logs[name] = float(self.accelerator.reduce(total, reduction="sum")) / num_steps
+            self._term_sums, self._num_micro_batches = {}, 0
+            logs.pop("learning_rate", None)
+            groups = self.optimizer.param_groups if self.optimizer is not None else []
+            logs.update({f"lr_{group['name']}": float(group["lr"]) for group in groups if "name" in group})
+        super().log(logs, *args, **kwargs)
