@@ -1,0 +1,102 @@
+"""What one can ask a model about clips: likelihoods, text, class scores.
+
+R rows (question x continuation), S sequence, n visual tokens, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from llavaction.model.build import load_model
+from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.processing.batch import pad_rows
+from llavaction.processing.processor import Processor
+from llavaction.sft.classes import ClassTable
+from llavaction.utils.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A question about a clip: ids with placeholders up to the opened answer, and the clip's features `[n, D]`."""
+
+    ids: list[int]
+    features: Tensor
+
+
+class Answerer:
+    """A model in evaluation mode with its processor and classes."""
+
+    def __init__(self, model: LlavactionForConditionalGeneration, processor: Processor, classes: ClassTable) -> None:
+        self.model = model.eval()
+        self.processor = processor
+        self.classes = classes
+
+    @classmethod
+    def load(cls, folder: Path, *, dtype: str, attention: str, device: torch.device) -> Answerer:
+        """Load a checkpoint folder."""
+        model = load_model(folder, dtype=dtype, attention=attention).to(device)  # type: ignore[arg-type]
+        return cls(model, Processor.load(folder), ClassTable.load(folder))
+
+    @torch.inference_mode()
+    def encode(self, clips: Sequence[Tensor]) -> list[Tensor]:
+        """Features `[n, D]` of each clip, given its pixels `[T, 3, R, R]`."""
+        layout = self.processor.config.layout
+        num_frames = torch.tensor([len(clip) for clip in clips])
+        features = self.model.encode_videos(torch.cat(list(clips)).to(self.model.device), num_frames)
+        return list(features.split([layout.num_visual_tokens(len(clip)) for clip in clips]))
+
+    @torch.inference_mode()
+    def score(self, prompts: Sequence[Prompt], continuations: Sequence[Sequence[list[int]]]) -> list[list[float]]:
+        """Log-likelihood of each continuation of each prompt (sum over its tokens)."""
+        rows = [(prompt, tail) for prompt, tails in zip(prompts, continuations, strict=True) for tail in tails]
+        ids, mask = pad_rows(
+            [torch.tensor(prompt.ids + tail) for prompt, tail in rows], self.processor.pad_id, left=True
+        )
+        longest = max(len(tail) for _, tail in rows)
+        # Padded on the left, every continuation ends at the last position: the LM head runs on the tails alone.
+        logits_RSV = self.model(
+            ids.to(self.model.device),
+            mask.to(self.model.device),
+            visual_features=torch.cat([prompt.features for prompt, _ in rows]),
+            logits_to_keep=longest + 1,
+        ).logits
+        log_probs_RSV = logits_RSV[:, :-1].float().log_softmax(-1).cpu()
+        tokens_RS = log_probs_RSV.gather(-1, ids[:, -longest:, None])[..., 0]
+        sums = iter(float(tokens_RS[number, longest - len(tail) :].sum()) for number, (_, tail) in enumerate(rows))
+        return [[next(sums) for _ in tails] for tails in continuations]
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
+        """The greedy answer to each prompt."""
+        ids, mask = pad_rows([torch.tensor(prompt.ids) for prompt in prompts], self.processor.pad_id, left=True)
+        generated = self.model.generate(
+            ids.to(self.model.device),
+            attention_mask=mask.to(self.model.device),
+            visual_features=torch.cat([prompt.features for prompt in prompts]),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+        )
+        return [self.processor.decode(row) for row in generated[:, ids.shape[1] :].tolist()]
+
+    @torch.inference_mode()
+    def classify(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor, Tensor]:
+        """Verb, noun and action scores of the heads, `[R, C]` each, float32.
+
+        Raises:
+            ConfigError: when the model has no action token.
+        """
+        if self.model.action_token is None:
+            raise ConfigError("this checkpoint has no action token; leave the action_head tasks out")
+        ids, mask = pad_rows([torch.tensor(prompt.ids) for prompt in prompts], self.processor.pad_id)
+        logits = self.model(
+            ids.to(self.model.device),
+            mask.to(self.model.device),
+            visual_features=torch.cat([prompt.features for prompt in prompts]),
+            logits_to_keep=1,
+        ).action_logits
+        return logits.verb.float().cpu(), logits.noun.float().cpu(), logits.action.float().cpu()
