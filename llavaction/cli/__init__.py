@@ -1,0 +1,1 @@
+"""The `llavaction` command: one file per subcommand."""

@@ -1,0 +1,65 @@
+"""`llavaction evaluate`: a checkpoint and test samples to rows and metrics."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llavaction.config.compose import compose_config, resolved_yaml
+from llavaction.config.schema import EvaluateRoot
+from llavaction.utils.errors import ConfigError
+from llavaction.utils.hashing import file_sha256
+from llavaction.utils.logs import set_up_logging
+from llavaction.utils.processes import process_rank
+from llavaction.utils.runs import CONFIG_FILE, record_run
+
+# torch takes seconds to import, which --help and a mistyped key should not cost.
+if TYPE_CHECKING:
+    import torch
+
+
+def main(overrides: list[str]) -> None:
+    """Evaluate what `overrides` ask for."""
+    run(compose_config("evaluate", overrides))
+
+
+def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
+    """Evaluate, record, and return the metrics by task."""
+    from llavaction.evaluation.answering import Answerer
+    from llavaction.evaluation.runner import EvaluationRun, evaluate, join_processes, wait_for_all
+
+    folder = Path(root.output)
+    set_up_logging(folder)
+    join_processes()
+    _refuse_other_config(root, folder)
+    wait_for_all()
+    answerer = Answerer.load(
+        Path(root.model.checkpoint), dtype=root.model.dtype, attention=root.model.attention, device=pick_device()
+    )
+    if process_rank() == 0:
+        hashes = {task.samples: file_sha256(Path(task.samples)) for task in root.evaluation.tasks.values()}
+        weights = Path(root.model.checkpoint) / "model.safetensors"
+        if weights.exists():
+            hashes[str(weights)] = file_sha256(weights)
+        record_run(folder, "evaluate", resolved_yaml(root), hashes)
+    return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation))
+
+
+def pick_device() -> torch.device:
+    """This process's GPU, or the CPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _refuse_other_config(root: EvaluateRoot, folder: Path) -> None:
+    """Rows of two configurations must not meet in one folder."""
+    path = folder / CONFIG_FILE
+    if path.exists() and path.read_text(encoding="utf-8") != resolved_yaml(root):
+        raise ConfigError(
+            f"{path} differs from this configuration; its rows would be mixed with others: choose another folder with "
+            "output=FOLDER, or delete this one"
+        )

@@ -1,0 +1,38 @@
+"""`llavaction train`: samples and videos to a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from llavaction.config.compose import compose_config, resolved_yaml
+from llavaction.config.schema import TrainRoot
+from llavaction.processing.mixture import load_mixture
+from llavaction.utils.logs import set_up_logging
+from llavaction.utils.processes import process_rank
+from llavaction.utils.runs import record_run
+
+
+def main(overrides: list[str]) -> None:
+    """Train the model that `overrides` ask for."""
+    run(compose_config("train", overrides))
+
+
+def run(root: TrainRoot) -> Path:
+    """Train, record, and return the checkpoint's folder."""
+    import torch
+
+    if not torch.cuda.is_available():
+        # DeepSpeed and accelerate would otherwise guess, each for itself.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+    from llavaction.training.run import TrainingRun, train
+
+    folder = Path(root.output)
+    set_up_logging(folder)
+    mixture = load_mixture(root.mixture, root.train.seed)
+    if process_rank() == 0:
+        record_run(folder, "train", resolved_yaml(root), mixture.hashes, samples_per_epoch=mixture.counts)
+    return train(
+        TrainingRun(folder, mixture.samples, mixture.classes, root.video, root.model, root.train, root.deepspeed)
+    )

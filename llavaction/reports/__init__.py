@@ -1,0 +1,1 @@
+"""Tables and pictures from evaluation runs. Reads metrics and rows only; no torch."""
