@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from llavaction.text.matching import normalise
 
-_LEADING = re.compile(r"^\W*([A-Z])(?:[\s.):,]|$)")
-_NAMED = re.compile(r"\b(?:answer|option|choice)\s*(?:is|:)?\s*\(?([A-Z])\b")
+# A letter and the rest of its line: at the line's start, or behind a word that announces it.
+_LEADING = re.compile(r"^[^\w\n]*([A-Z])\b(.*)$", re.IGNORECASE | re.MULTILINE)
+_ANNOUNCED = re.compile(r"\b(?:answer|option|choice)(?:\s+is)?[^\w\n]*\b([A-Z])\b(.*)$", re.IGNORECASE | re.MULTILINE)
+# What sets a letter apart from the words behind it; the comma of "A, B" does not.
+_MARK = re.compile(r"""\s*[.:)\]*"']+(?=\s|$)|\s+[-–—]\s|\s*,(?!\s*(?:or\s|and\s)?\s*[A-Z]\b)""")
 
 
 def parse_choice(text: str, options: Sequence[str]) -> int | None:
@@ -16,20 +19,32 @@ def parse_choice(text: str, options: Sequence[str]) -> int | None:
 
     >>> parse_choice("B. put down plate", ["take plate", "put down plate"])
     1
-    >>> parse_choice("The person puts it away", ["take plate", "put down plate"]) is None
+    >>> parse_choice("A person puts it away", ["take plate", "put down plate"]) is None
     True
     """
-    for pattern in (_LEADING, _NAMED):
-        match = pattern.search(text)
-        if match and (idx := ord(match.group(1)) - ord("A")) < len(options):
-            return idx
+    several = False
+    for pattern in (_LEADING, _ANNOUNCED):
+        lettered = {idx for match in pattern.finditer(text) if (idx := _by_letter(match, options)) is not None}
+        if len(lettered) == 1:
+            return lettered.pop()
+        several = several or bool(lettered)
+    if several:
+        return None
     said = f" {normalise(text)} "
     named = [idx for idx, option in enumerate(options) if f" {normalise(option)} " in said]
     # "put down plate" also holds "plate": an option inside another named option does not count.
-    longest = [
-        idx for idx in named if not any(_inside(options[idx], options[other]) for other in named if other != idx)
-    ]
+    longest = [idx for idx in named if not any(_inside(options[idx], options[other]) for other in named)]
     return longest[0] if len(longest) == 1 else None
+
+
+def _by_letter(match: re.Match[str], options: Sequence[str]) -> int | None:
+    """The option of a letter that is not just a word: "A person cuts an onion" does not choose A."""
+    idx = ord(match.group(1).upper()) - ord("A")
+    rest = match.group(2)
+    if idx >= len(options):
+        return None
+    stands_apart = not rest.strip() or _MARK.match(rest)
+    return idx if stands_apart or normalise(rest) == normalise(options[idx]) else None
 
 
 def _inside(short: str, long: str) -> bool:

@@ -64,7 +64,10 @@ def read_rows(path: Path) -> list[Row]:
     """
     rows: dict[str, Row] = {}
     for number, value in enumerate(read_jsonl(path), start=1):
-        row = Row.from_row(value)
+        try:
+            row = Row.from_row(value)
+        except DataError as error:
+            raise DataError(f"{path}:{number}: {error}") from None
         if row.sample_id in rows:
             raise DataError(f"{path}:{number}: sample {row.sample_id!r} was answered twice")
         rows[row.sample_id] = row

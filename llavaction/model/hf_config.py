@@ -75,3 +75,7 @@ def _sub_config(value: dict[str, Any] | PreTrainedConfig | None, name: str) -> P
     if model_type is None:
         raise CheckpointError(f"{name} has no model_type; it names the transformers configuration, e.g. qwen2")
     return AutoConfig.for_model(model_type, **arguments)
+
+
+# So that transformers' Auto classes, AutoTokenizer among them, know the checkpoints for what they are.
+AutoConfig.register(LlavactionConfig.model_type, LlavactionConfig)

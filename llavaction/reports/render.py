@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rich.table
+from rich.markup import escape
 
 from llavaction.reports.collect import Cell, Table
 
@@ -39,12 +40,12 @@ def to_json(table: Table) -> dict[str, Any]:
 
 def to_terminal(table: Table) -> rich.table.Table:
     """The table for a terminal."""
-    shown = rich.table.Table(title=table.title)
+    shown = rich.table.Table(title=escape(table.title))
     shown.add_column("")
     for column in table.columns:
-        shown.add_column(column, justify="right")
+        shown.add_column(escape(column), justify="right")
     for name, cells in table.rows.items():
-        shown.add_row(name, *map(show, cells))
+        shown.add_row(escape(name), *map(show, cells))
     return shown
 
 

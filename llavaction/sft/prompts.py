@@ -55,11 +55,14 @@ class PromptsConfig:
 
 def _check_template(prompts: str, name: str, template: str, allowed: set[str]) -> None:
     try:
-        parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
+        found = {
+            f"{field}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}"
+            for _, field, spec, conversion in string.Formatter().parse(template)
+            if field is not None
+        }
     except ValueError as error:
         raise ConfigError(f"prompts {prompts!r}: {name} = {template!r}: {error}") from None
     # Bare names only: "{text.__class__}", "{text!r}" and "{text:{letter.x}}" are refused here.
-    found = {field + (f"!{conversion}" if conversion else "") + spec for _, field, spec, conversion in parts}
     if found != allowed:
         raise ConfigError(
             f"prompts {prompts!r}: {name} = {template!r} uses {sorted(found)}, must use exactly {sorted(allowed)}"

@@ -31,7 +31,7 @@ class Precision(StrEnum):
 class WandbMode(StrEnum):
     """Whether metrics also go to Weights & Biases; the key comes from its own environment variable."""
 
-    OFF = "off"
+    DISABLED = "disabled"
     OFFLINE = "offline"
     ONLINE = "online"
 
@@ -110,7 +110,7 @@ class TrainConfig:
     """Steps between checkpoints from which the same command resumes; 0 saves the final model only."""
     keep_checkpoints: int = 2
     """Older checkpoints are deleted."""
-    wandb: WandbMode = WandbMode.OFF
+    wandb: WandbMode = WandbMode.DISABLED
     """Weights & Biases beside the metrics file of the run folder."""
 
     def __post_init__(self) -> None:

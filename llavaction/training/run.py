@@ -64,7 +64,10 @@ def train(run: TrainingRun) -> Path:
     num_steps = _num_steps(run)
     if num_steps:
         trainer = _make_trainer(run, model, processor, num_steps)
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(run.folder)))
+        newest = get_last_checkpoint(str(run.folder))
+        if newest is not None:
+            logger.info("continues from %s", newest)
+        trainer.train(resume_from_checkpoint=newest)
         trainer.accelerator.wait_for_everyone()
         trainer.save_model(str(final))
     elif process_rank() == 0:
@@ -153,7 +156,7 @@ def _training_arguments(run: TrainingRun, num_steps: int) -> TrainingArguments:
     on_cpu = not torch.cuda.is_available()
     if on_cpu and config.precision is Precision.FP16:
         raise ConfigError("train.precision=fp16 needs a GPU; use fp32 or bf16")
-    if config.wandb is not WandbMode.OFF:
+    if config.wandb is not WandbMode.DISABLED:
         os.environ["WANDB_MODE"] = config.wandb.value
     return TrainingArguments(
         output_dir=str(run.folder),
@@ -180,7 +183,7 @@ def _training_arguments(run: TrainingRun, num_steps: int) -> TrainingArguments:
         remove_unused_columns=False,
         average_tokens_across_devices=True,
         ddp_find_unused_parameters=False,
-        report_to=["wandb"] if config.wandb is not WandbMode.OFF else [],
+        report_to=["wandb"] if config.wandb is not WandbMode.DISABLED else [],
         run_name=run.folder.name,
         disable_tqdm=True,
     )

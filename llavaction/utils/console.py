@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-output = Console(highlight=False, soft_wrap=True)
+# No emoji codes: "rows.jsonl:100:" is line 100, not a symbol.
+output = Console(highlight=False, soft_wrap=True, emoji=False)
 """Answers and tables, so that they can be piped."""
 
-console = Console(stderr=True)
+console = Console(stderr=True, emoji=False)
 """Progress, log lines and errors."""

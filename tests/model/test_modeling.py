@@ -65,7 +65,9 @@ def test_the_text_sees_the_video_through_its_order():
     model = tiny_model()
     batch = make_batch(model)
     shown = last_logits(model, batch, 1)[-1]
-    batch["pixel_values_videos"] = torch.cat([batch["pixel_values_videos"][:2], batch["pixel_values_videos"][2:].flip(0)])
+    batch["pixel_values_videos"] = torch.cat(
+        [batch["pixel_values_videos"][:2], batch["pixel_values_videos"][2:].flip(0)]
+    )
     assert not torch.allclose(last_logits(model, batch, 1)[-1], shown, atol=1e-6)
 
 

@@ -1,0 +1,31 @@
+import json
+
+import pytest
+
+from llavaction.testing.processes import run_command
+
+pytestmark = pytest.mark.slow
+
+
+def test_demo_runs_and_finished_steps_are_kept(tmp_path):
+    kitchen = ["num_train_participants=2", "num_validation_participants=1", "num_videos_per_participant=1"]
+    kitchen += ["num_segments_per_video=12", "fps=6"]
+    arguments = ["demo", f"output={tmp_path}", "max_steps=2", *(f"kitchen.{word}" for word in kitchen)]
+    output = run_command(arguments)
+    assert "hard + action token" in output
+    report = tmp_path / "report"
+    results = json.loads((report / "results.json").read_text())
+    assert list(results["rows"]) == ["untrained", "random distractors", "hard distractors", "hard + action token"]
+    last = results["rows"]["hard + action token"]
+    assert all(0 <= cell["value"] <= 1 and cell["num_questions"] == 12 for cell in last.values())
+    assert results["rows"]["untrained"]["head verb"]["value"] is None
+    assert "| hard + action token |" in (report / "results.md").read_text()
+    assert (report / "gallery.png").read_bytes().startswith(b"\x89PNG")
+    weights = tmp_path / "train" / "hard" / "checkpoint" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    run_command(arguments)
+    assert weights.stat().st_mtime_ns == before
+    for run in ("train/hard", "evaluate/hard", "sft/random"):
+        record = json.loads((tmp_path / run / "run.json").read_text())
+        assert record["data_sha256"] and record["versions"]["torch"]
+        assert (tmp_path / run / "config.yaml").is_file() and (tmp_path / run / "log.txt").is_file()
