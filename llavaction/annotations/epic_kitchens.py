@@ -16,7 +16,7 @@ from llavaction.annotations.tables import Row, read_rows
 from llavaction.annotations.timestamps import parse_timestamp
 from llavaction.annotations.vocabulary import ClassName, Vocabulary
 from llavaction.utils.enums import StrEnum
-from llavaction.utils.errors import ConfigError
+from llavaction.utils.errors import ConfigError, DataError
 from llavaction.utils.hashing import file_sha256
 
 SEGMENT_COLUMNS = (
@@ -116,8 +116,10 @@ def load_annotations(config: AnnotationsConfig) -> Annotations:
 
 def read_segments(path: Path, num_verbs: int, num_nouns: int) -> SegmentTable:
     """Read a segment file whose class ids must lie below `num_verbs` and `num_nouns`."""
-    rows = read_rows(path, SEGMENT_COLUMNS)
-    return SegmentTable(str(path), tuple(_segment(row, num_verbs, num_nouns) for row in rows))
+    segments = tuple(_segment(row, num_verbs, num_nouns) for row in read_rows(path, SEGMENT_COLUMNS))
+    if not segments:
+        raise DataError(f"{path}: a header without segments")
+    return SegmentTable(str(path), segments)
 
 
 def read_classes(path: Path) -> tuple[ClassName, ...]:

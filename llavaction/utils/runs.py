@@ -19,7 +19,10 @@ _PACKAGES = ("llavaction", "torch", "transformers", "accelerate", "deepspeed", "
 
 def git_commit() -> str | None:
     """The commit of this code, with `-dirty` when files differ from it; None outside a checkout."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        # An installed package may lie below the checkout of something else.
+        return None
     try:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10, check=True)

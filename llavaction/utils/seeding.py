@@ -19,7 +19,10 @@ def seed_for(seed: int, *keys: str | int) -> int:
 
 
 def rng_for(seed: int, *keys: str | int) -> np.random.Generator:
-    """A generator for one item. PCG64 streams are part of NumPy's compatibility promise."""
+    """A generator for one item.
+
+    NumPy promises the bits of PCG64, not what later releases draw from them (NEP 19): a test pins known draws.
+    """
     return np.random.Generator(np.random.PCG64(seed_for(seed, *keys)))
 
 

@@ -167,7 +167,7 @@ def test_loading_is_strict(tmp_path, change):
     else:
         weights["newline"] = torch.zeros(3)
     save_file(weights, path, metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match="newline|stranger"):
+    with pytest.raises(CheckpointError, match=r"newline|stranger"):
         LlavactionForConditionalGeneration.from_pretrained(tmp_path)
 
 

@@ -16,7 +16,10 @@ def processor():
     return tiny_processor(tiny_model())
 
 
-def make_sample(question="What am I doing?", answer="take cup", action=ActionLabel(1, 2, 3)):
+LABEL = ActionLabel(1, 2, 3)
+
+
+def make_sample(question="What am I doing?", answer="take cup", action=LABEL):
     turns = (Turn(Role.USER, question), Turn(Role.ASSISTANT, answer))
     return Sample("direct/x", View.DIRECT, "x", ClipRef("P01_01", 0.0, 1.0), turns, action)
 
