@@ -17,7 +17,8 @@ CONFIG = KitchenConfig(num_videos_per_participant=4)
 
 
 def segments_of(*, validation: bool) -> list[Segment]:
-    return [segment for video in plan_split(CONFIG, validation=validation) for segment in video.segments]
+    """Segments of 12 videos, enough to know a share to within two points."""
+    return [segment for video in plan_split(CONFIG, validation=validation)[:12] for segment in video.segments]
 
 
 def ranks_of_truth(config: KitchenConfig, segments: list[Segment]) -> np.ndarray:
@@ -68,6 +69,16 @@ def test_predictions_are_20_distinct_known_actions() -> None:
         ranked = rank_actions(CONFIG, segment)
         assert len(ranked) == len(set(ranked)) == 20
         assert set(ranked) <= known
+
+
+@pytest.mark.parametrize("num_known", [12, 40])
+def test_only_known_actions_are_predicted(num_known: int) -> None:
+    segment = segments_of(validation=True)[0]
+    truth = (segment.verb_id, segment.noun_id)
+    known = {truth, *[action for action in product(range(8), range(10)) if action != truth][: num_known - 1]}
+    ranked = rank_actions(CONFIG, segment, known)
+    assert set(ranked) <= known
+    assert len(ranked) == len(set(ranked)) == min(20, num_known - 1)
 
 
 def test_rank_of_a_mistake_varies() -> None:
