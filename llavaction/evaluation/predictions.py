@@ -8,7 +8,7 @@ from typing import Any
 
 from llavaction.evaluation.config import TaskName
 from llavaction.utils.errors import DataError
-from llavaction.utils.jsonl import read_jsonl
+from llavaction.utils.jsonl import read_unique
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,4 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         DataError: naming the line, when one is no row or a sample stands twice.
     """
-    rows: dict[str, Row] = {}
-    for number, value in enumerate(read_jsonl(path), start=1):
-        try:
-            row = Row.from_row(value)
-        except DataError as error:
-            raise DataError(f"{path}:{number}: {error}") from None
-        if row.sample_id in rows:
-            raise DataError(f"{path}:{number}: sample {row.sample_id!r} was answered twice")
-        rows[row.sample_id] = row
-    return list(rows.values())
+    return read_unique(path, Row.from_row, lambda row: row.sample_id)

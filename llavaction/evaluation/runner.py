@@ -16,6 +16,7 @@ from llavaction.evaluation.config import EvaluationConfig, TaskConfig
 from llavaction.evaluation.metrics import task_metrics
 from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.evaluation.tasks import TASKS
+from llavaction.evaluation.tasks.common import Exam
 from llavaction.processing.processor import Processor
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample, read_samples
@@ -107,6 +108,7 @@ def _run_task(run: EvaluationRun, name: str, task: TaskConfig, samples: list[Sam
 
 def _answer(run: EvaluationRun, name: str, task: TaskConfig, samples: list[Sample]) -> Iterator[list[Row]]:
     config, processor = run.evaluation, run.answerer.processor
+    exam = Exam(name, task, config, run.answerer)
     loader: DataLoader[Tensor] = DataLoader(
         ClipDataset(samples, run.video, processor),
         batch_size=config.batch_size,
@@ -122,7 +124,7 @@ def _answer(run: EvaluationRun, name: str, task: TaskConfig, samples: list[Sampl
                 Prompt(processor.prompt_ids(sample.turns[:-1], len(clip)), feature)
                 for sample, clip, feature in zip(batch, clips, features, strict=True)
             ]
-            yield TASKS[task.task](name, task, config, run.answerer, batch, prompts)
+            yield TASKS[task.task](exam, batch, prompts)
             progress.advance(bar, len(batch))
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import ConfigError
 
+IGNORE = -100
+"""Label of positions without supervision (the Hugging Face convention)."""
+NO_LABEL = -1
+"""Class label of samples whose action is not known."""
+
 
 class NewlinePosition(StrEnum):
     """Where the learnable newline vector goes in the visual sequence."""

@@ -13,11 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from llavaction.model.action_token import ActionLogits
-
-IGNORE = -100
-"""Label of positions without supervision (the Hugging Face convention)."""
-NO_LABEL = -1
-"""Class label of samples whose action is not known."""
+from llavaction.model.config import IGNORE, NO_LABEL
 
 
 class LossSum(NamedTuple):

@@ -10,7 +10,8 @@ from typing import TypedDict
 import torch
 from torch import Tensor
 
-from llavaction.processing.processor import IGNORE, Example
+from llavaction.model.config import IGNORE
+from llavaction.processing.processor import Example
 
 
 class Batch(TypedDict):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from llavaction.model.config import NewlinePosition
+from llavaction.model.config import IGNORE, NO_LABEL, NewlinePosition
 from llavaction.model.token_layout import TokenLayout
 from llavaction.processing.chat import IM_END, IM_START, Piece, PieceKind, open_answer, render_prompt
 from llavaction.processing.images import prepare_frames
@@ -24,8 +24,6 @@ from llavaction.utils.errors import CheckpointError, DataError
 from llavaction.utils.jsonl import read_json, write_json
 
 PROCESSOR_FILE = "processor.json"
-IGNORE = -100
-NO_LABEL = -1
 
 
 @dataclass(frozen=True)

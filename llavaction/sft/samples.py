@@ -20,7 +20,7 @@ from typing import Any
 
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import DataError
-from llavaction.utils.jsonl import dump_line, read_jsonl, write_text
+from llavaction.utils.jsonl import dump_line, read_unique, write_text
 
 
 class View(StrEnum):
@@ -156,15 +156,7 @@ def read_samples(path: Path) -> list[Sample]:
     Raises:
         DataError: naming the line, when one is no sample or an id stands twice.
     """
-    samples: dict[str, Sample] = {}
-    for number, row in enumerate(read_jsonl(path), start=1):
-        try:
-            sample = Sample.from_row(row)
-        except DataError as error:
-            raise DataError(f"{path}:{number}: {error}") from None
-        if sample.sample_id in samples:
-            raise DataError(f"{path}:{number}: sample id {sample.sample_id!r} stands in the file twice")
-        samples[sample.sample_id] = sample
+    samples = read_unique(path, Sample.from_row, lambda sample: sample.sample_id)
     if not samples:
         raise DataError(f"{path}: no samples in it")
-    return list(samples.values())
+    return samples

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from llavaction.annotations.timestamps import format_timestamp
 from llavaction.toy_kitchen.scenes import KitchenConfig, Segment, VideoPlan
 from llavaction.toy_kitchen.vocabulary import EXTRA_NOUN, NOUNS, VERBS, NounClass, VerbClass
 from llavaction.utils.jsonl import write_text
@@ -72,9 +73,9 @@ def segment_rows(videos: Iterable[VideoPlan], fps: int) -> list[Row]:
             segment.narration_id,
             video.participant_id,
             video.video_id,
-            format_timestamp(segment.narration_s, num_decimals=3),
-            format_timestamp(segment.start_s, num_decimals=2),
-            format_timestamp(segment.stop_s, num_decimals=2),
+            format_timestamp(segment.narration_s, decimals=3),
+            format_timestamp(segment.start_s, decimals=2),
+            format_timestamp(segment.stop_s, decimals=2),
             frame_number(segment.start_s, fps),
             frame_number(segment.stop_s, fps),
             segment.narration,
@@ -87,17 +88,6 @@ def segment_rows(videos: Iterable[VideoPlan], fps: int) -> list[Row]:
         )
         for video, segment in ordered_segments(videos)
     ]
-
-
-def format_timestamp(time_s: float, *, num_decimals: int) -> str:
-    """Seconds as HH:MM:SS with decimals.
-
-    >>> format_timestamp(3661.5, num_decimals=2)
-    '01:01:01.50'
-    """
-    unit = 10**num_decimals
-    seconds, rest = divmod(round(time_s * unit), unit)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:0{num_decimals}d}"
 
 
 def frame_number(time_s: float, fps: int) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import Trainer
 
-from llavaction.processing.processor import NO_LABEL
+from llavaction.model.config import NO_LABEL
 from llavaction.training.config import Part
 from llavaction.training.parts import parameter_groups
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llavaction.utils.errors import DataError
+
+T = TypeVar("T")
 
 # One encoder for all lines: json.dumps with options would make a new one for each.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -75,3 +77,20 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise DataError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
             yield row
+
+
+def read_unique(path: Path, parse: Callable[[dict[str, Any]], T], id_of: Callable[[T], str]) -> list[T]:
+    """Read a JSONL file into records whose ids are unique.
+
+    Raises:
+        DataError: naming the line, when `parse` refuses it or an id stands twice.
+    """
+    records: dict[str, T] = {}
+    for number, row in enumerate(read_jsonl(path), start=1):
+        try:
+            record = parse(row)
+        except DataError as error:
+            raise DataError(f"{path}:{number}: {error}") from None
+        if records.setdefault(id_of(record), record) is not record:
+            raise DataError(f"{path}:{number}: {id_of(record)!r} stands in the file twice")
+    return list(records.values())

@@ -45,7 +45,7 @@ def test_a_sample_answered_twice_is_named_with_its_line(tmp_path: Path) -> None:
 
     with pytest.raises(DataError) as caught:
         read_rows(path)
-    assert str(caught.value) == f"{path}:3: sample 'q/0' was answered twice"
+    assert str(caught.value) == f"{path}:3: 'q/0' stands in the file twice"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llavaction.processing.processor import IGNORE, Processor
+from llavaction.model.config import IGNORE
+from llavaction.processing.processor import Processor
 from llavaction.sft.samples import ActionLabel, ClipRef, Role, Sample, Turn, View
 from llavaction.testing.tiny import tiny_model, tiny_processor
 from llavaction.utils.errors import CheckpointError, DataError

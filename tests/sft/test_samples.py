@@ -127,7 +127,7 @@ def test_half_a_line_is_named(tmp_path: Path) -> None:
 
 def test_an_id_that_stands_twice_is_named(tmp_path: Path) -> None:
     write_samples(tmp_path / "samples.jsonl", [SAMPLE, PLAIN, SAMPLE])
-    with pytest.raises(DataError, match=r"samples\.jsonl:3: sample id 'mqa/random/P01_11_0' stands in the file twice"):
+    with pytest.raises(DataError, match=r"samples\.jsonl:3: 'mqa/random/P01_11_0' stands in the file twice"):
         read_samples(tmp_path / "samples.jsonl")
 
 

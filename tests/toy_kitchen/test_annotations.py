@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llavaction.toy_kitchen.annotations import format_timestamp, frame_number, tail_ids
+from llavaction.toy_kitchen.annotations import frame_number, tail_ids
 from llavaction.toy_kitchen.scenes import KitchenConfig
 from llavaction.toy_kitchen.vocabulary import EXTRA_NOUN, NOUNS, VERBS
 
@@ -119,16 +119,3 @@ def test_tail_holds_at_most_a_fifth_of_the_segments() -> None:
     assert tail_ids([0] * 50 + [1] * 31 + [2] * 10 + [3] * 9, 5) == [2, 3, 4]
     assert tail_ids([0] * 50 + [1] * 30 + [2] * 11 + [3] * 9, 4) == [2, 3]
     assert tail_ids([0, 0, 1], 2) == []
-
-
-@pytest.mark.parametrize(
-    ("time_s", "num_decimals", "text"),
-    [
-        (0.0, 2, "00:00:00.00"),
-        (59.999, 2, "00:01:00.00"),
-        (83.45, 2, "00:01:23.45"),
-        (3725.007, 3, "01:02:05.007"),
-    ],
-)
-def test_timestamps(time_s: float, num_decimals: int, text: str) -> None:
-    assert format_timestamp(time_s, num_decimals=num_decimals) == text

@@ -47,7 +47,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_the_commit_says_when_files_differ_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "runs.py"
+    file = tmp_path / "llavaction" / "utils" / "runs.py"
+    file.parent.mkdir(parents=True)
     file.write_text("one")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
@@ -61,8 +62,9 @@ def test_the_commit_says_when_files_differ_from_it(tmp_path: Path, monkeypatch: 
 
 
 def test_no_commit_outside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "__file__", str(tmp_path / "runs.py"))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    # As a package installed into an environment that lies in somebody's checkout of something else.
+    git(tmp_path, "init", "--quiet")
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "venv" / "site" / "llavaction" / "utils" / "runs.py"))
     assert git_commit() is None
 
 

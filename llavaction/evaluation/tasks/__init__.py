@@ -1,31 +1,17 @@
-"""One task per file, behind one interface: samples and their prompts go in, rows come out."""
+"""One task per file, behind one interface: an exam, samples and their prompts go in, rows come out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from llavaction.evaluation.answering import Answerer, Prompt
-from llavaction.evaluation.config import EvaluationConfig, TaskConfig, TaskName
+from llavaction.evaluation.answering import Prompt
+from llavaction.evaluation.config import TaskName
 from llavaction.evaluation.predictions import Row
 from llavaction.evaluation.tasks import action_head, direct, mqa
+from llavaction.evaluation.tasks.common import Exam
 from llavaction.sft.samples import Sample
 
-
-class Task(Protocol):
-    """Answers a batch of samples."""
-
-    def __call__(
-        self,
-        name: str,
-        task: TaskConfig,
-        config: EvaluationConfig,
-        answerer: Answerer,
-        samples: Sequence[Sample],
-        prompts: Sequence[Prompt],
-    ) -> list[Row]: ...
-
-
+Task = Callable[[Exam, Sequence[Sample], Sequence[Prompt]], list[Row]]
 TASKS: dict[TaskName, Task] = {
     TaskName.MQA: mqa.answer,
     TaskName.DIRECT: direct.answer,

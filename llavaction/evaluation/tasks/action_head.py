@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llavaction.evaluation.answering import Answerer, Prompt
-from llavaction.evaluation.config import EvaluationConfig, TaskConfig
+from llavaction.evaluation.answering import Prompt
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.tasks.common import make_row
+from llavaction.evaluation.tasks.common import Exam
 from llavaction.sft.samples import Sample
 
 
-def answer(
-    name: str,
-    task: TaskConfig,
-    config: EvaluationConfig,
-    answerer: Answerer,
-    samples: Sequence[Sample],
-    prompts: Sequence[Prompt],
-) -> list[Row]:
+def answer(exam: Exam, samples: Sequence[Sample], prompts: Sequence[Prompt]) -> list[Row]:
     """The best class of each head; causal attention hides the question from the action token."""
-    verbs, nouns, actions = (scores.argmax(-1).tolist() for scores in answerer.classify(prompts))
-    return [
-        make_row(name, task.task, sample, predicted=predicted)
-        for sample, *predicted_ids in zip(samples, verbs, nouns, actions, strict=True)
-        for predicted in [(int(predicted_ids[0]), int(predicted_ids[1]), int(predicted_ids[2]))]
-    ]
+    verbs, nouns, actions = (scores.argmax(-1).tolist() for scores in exam.answerer.classify(prompts))
+    predictions = zip(verbs, nouns, actions, strict=True)
+    return [exam.make_row(sample, predicted=predicted) for sample, predicted in zip(samples, predictions, strict=True)]

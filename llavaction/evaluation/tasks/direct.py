@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llavaction.evaluation.answering import Answerer, Prompt
-from llavaction.evaluation.config import EvaluationConfig, TaskConfig
+from llavaction.evaluation.answering import Prompt
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.tasks.common import make_row
+from llavaction.evaluation.tasks.common import Exam
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample
 
 NO_ACTION_ID = -1
-"""Action id of a (verb, noun) pair that is no action class."""
+"""Action id where only a verb and a noun were read from a text."""
 
 
-def answer(
-    name: str,
-    task: TaskConfig,
-    config: EvaluationConfig,
-    answerer: Answerer,
-    samples: Sequence[Sample],
-    prompts: Sequence[Prompt],
-) -> list[Row]:
+def answer(exam: Exam, samples: Sequence[Sample], prompts: Sequence[Prompt]) -> list[Row]:
     """The generated text, and the class whose annotators used these words."""
-    texts = answerer.generate(prompts, config.max_new_tokens)
+    texts = exam.answerer.generate(prompts, exam.config.max_new_tokens)
     return [
-        make_row(name, task.task, sample, raw=text, predicted=_classes(text, answerer.classes))
+        exam.make_row(sample, raw=text, predicted=_classes(text, exam.answerer.classes))
         for sample, text in zip(samples, texts, strict=True)
     ]
 

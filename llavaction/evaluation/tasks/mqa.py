@@ -4,45 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llavaction.evaluation.answering import Answerer, Prompt
-from llavaction.evaluation.config import EvaluationConfig, MqaMode, TaskConfig
+from llavaction.evaluation.answering import Prompt
+from llavaction.evaluation.config import MqaMode
 from llavaction.evaluation.parsing import parse_choice
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.tasks.common import make_row
+from llavaction.evaluation.tasks.common import Exam
 from llavaction.sft.prompts import LETTERS
 from llavaction.sft.samples import Sample
 from llavaction.utils.errors import DataError
 
 
-def answer(
-    name: str,
-    task: TaskConfig,
-    config: EvaluationConfig,
-    answerer: Answerer,
-    samples: Sequence[Sample],
-    prompts: Sequence[Prompt],
-) -> list[Row]:
+def answer(exam: Exam, samples: Sequence[Sample], prompts: Sequence[Prompt]) -> list[Row]:
     """One row per question, with the scores of its options where the mode has them."""
     for sample in samples:
         if not sample.options:
-            raise DataError(f"sample {sample.sample_id!r} has no options; task {name!r} asks to choose among them")
-    if task.mode is MqaMode.GENERATE:
-        texts = answerer.generate(prompts, config.max_new_tokens)
+            raise DataError(f"sample {sample.sample_id!r} has no options; task {exam.name!r} asks to choose among them")
+    if exam.task.mode is MqaMode.GENERATE:
+        texts = exam.answerer.generate(prompts, exam.config.max_new_tokens)
         return [
-            _row(name, task, sample, raw=text, chosen_idx=parse_choice(text, _texts(sample)))
+            _row(exam, sample, raw=text, chosen_idx=parse_choice(text, _texts(sample)))
             for sample, text in zip(samples, texts, strict=True)
         ]
-    encode = answerer.processor.answer_ids
-    lines = [_letters(sample) if task.mode is MqaMode.LETTER else _answers(sample) for sample in samples]
-    scores = answerer.score(prompts, [[encode(line) for line in options] for options in lines])
+    encode = exam.answerer.processor.answer_ids
+    lines = [_letters(sample) if exam.task.mode is MqaMode.LETTER else _answers(sample) for sample in samples]
+    scores = exam.answerer.score(prompts, [[encode(line) for line in options] for options in lines])
     return [
-        _row(name, task, sample, scores=tuple(values), chosen_idx=max(range(len(values)), key=values.__getitem__))
+        _row(exam, sample, scores=tuple(values), chosen_idx=max(range(len(values)), key=values.__getitem__))
         for sample, values in zip(samples, scores, strict=True)
     ]
 
 
-def _row(name: str, task: TaskConfig, sample: Sample, **answer: object) -> Row:
-    return make_row(name, task.task, sample, options=_texts(sample), answer_idx=sample.answer_idx, **answer)
+def _row(exam: Exam, sample: Sample, **answer: object) -> Row:
+    return exam.make_row(sample, options=_texts(sample), answer_idx=sample.answer_idx, **answer)
 
 
 def _texts(sample: Sample) -> tuple[str, ...]:
