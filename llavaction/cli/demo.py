@@ -64,9 +64,9 @@ def main(overrides: list[str]) -> None:
             ],
             run_folder / "metrics.json",
         )
-    _step(report, "report", ["paths=demo", "video=toy_kitchen", "report=toy_kitchen", *paths], None)
+    _step(report, "report", ["paths=demo", "video=toy_kitchen", "report=toy_kitchen", *paths, f"output={folder}"], None)
     set_up_logging(folder)
-    logger.info("demo took %.1f minutes; table and picture: %s", (time.monotonic() - start) / 60, folder / "report")
+    logger.info("demo took %.1f minutes; table and picture: %s", (time.monotonic() - start) / 60, folder)
 
 
 def _write_kitchen(root: DemoRoot, folder: Path) -> None:

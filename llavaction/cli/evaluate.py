@@ -26,11 +26,11 @@ def main(overrides: list[str]) -> None:
 
 def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     """Evaluate, record, and return the metrics by task."""
+    folder = Path(root.output)
+    set_up_logging(folder)
     from llavaction.evaluation.answering import Answerer
     from llavaction.evaluation.runner import EvaluationRun, evaluate, join_processes, wait_for_all
 
-    folder = Path(root.output)
-    set_up_logging(folder)
     join_processes()
     _refuse_other_config(root, folder)
     wait_for_all()

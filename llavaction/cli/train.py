@@ -26,10 +26,10 @@ def run(root: TrainRoot) -> Path:
         # DeepSpeed and accelerate would otherwise guess, each for itself.
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
         os.environ.setdefault("ACCELERATE_USE_CPU", "true")
-    from llavaction.training.run import TrainingRun, train
-
     folder = Path(root.output)
     set_up_logging(folder)
+    from llavaction.training.run import TrainingRun, train
+
     mixture = load_mixture(root.mixture, root.train.seed)
     if process_rank() == 0:
         record_run(folder, "train", resolved_yaml(root), mixture.hashes, samples_per_epoch=mixture.counts)

@@ -18,6 +18,7 @@ from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.evaluation.tasks import TASKS
 from llavaction.evaluation.tasks.common import Exam
 from llavaction.processing.processor import Processor
+from llavaction.processing.threads import share_cores
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample, read_samples
 from llavaction.utils.errors import ConfigError, DataError, VideoError
@@ -54,13 +55,14 @@ def evaluate(run: EvaluationRun) -> dict[str, dict[str, float]]:
             "no tasks to evaluate; choose them with evaluation=NAME or +evaluation.tasks.NAME.samples=FILE"
         )
     join_processes()
+    share_cores(run.evaluation.num_workers)
     metrics: dict[str, dict[str, float]] = {}
     for name, task in run.evaluation.tasks.items():
         samples = _read_task(run, name, task)
         rows = _run_task(run, name, task, samples)
         if rows is not None:
             metrics[name] = task_metrics(rows)
-            logger.info("%s: %s", name, metrics[name])
+            logger.info("%s: %s", name, ", ".join(f"{key} {value:.4g}" for key, value in metrics[name].items()))
     if process_rank() == 0:
         write_json(run.folder / METRICS_FILE, metrics)
     wait_for_all()

@@ -18,6 +18,7 @@ from llavaction.model.modeling import LlavactionForConditionalGeneration
 from llavaction.processing.batch import Collator
 from llavaction.processing.dataset import SftDataset
 from llavaction.processing.processor import Processor, ProcessorConfig
+from llavaction.processing.threads import share_cores
 from llavaction.processing.tokenizer import load_tokenizer, num_token_ids, train_tokenizer
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample
@@ -58,9 +59,11 @@ def train(run: TrainingRun) -> Path:
     final = run.folder / CHECKPOINT
     if (final / "config.json").exists():
         raise ConfigError(f"{final} exists: this run is finished; choose another folder with output=FOLDER")
+    share_cores(run.train.num_workers)
     model, processor = _build(run)
     freeze_parts(model, run.train.freeze)
-    logger.info("parameters by part: %s", count_parameters(model))
+    for part, counts in count_parameters(model).items():
+        logger.info("%s: %s parameters, %s train", part, f"{counts['all']:,}", f"{counts['trained']:,}")
     num_steps = _num_steps(run)
     if num_steps:
         trainer = _make_trainer(run, model, processor, num_steps)

@@ -13,14 +13,13 @@ def test_demo_runs_and_finished_steps_are_kept(tmp_path):
     arguments = ["demo", f"output={tmp_path}", "max_steps=2", *(f"kitchen.{word}" for word in kitchen)]
     output = run_command(arguments)
     assert "hard + action token" in output
-    report = tmp_path / "report"
-    results = json.loads((report / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text())
     assert list(results["rows"]) == ["untrained", "random distractors", "hard distractors", "hard + action token"]
     last = results["rows"]["hard + action token"]
     assert all(0 <= cell["value"] <= 1 and cell["num_questions"] == 12 for cell in last.values())
     assert results["rows"]["untrained"]["head verb"]["value"] is None
-    assert "| hard + action token |" in (report / "results.md").read_text()
-    assert (report / "gallery.png").read_bytes().startswith(b"\x89PNG")
+    assert "| hard + action token |" in (tmp_path / "results.md").read_text()
+    assert (tmp_path / "gallery.png").read_bytes().startswith(b"\x89PNG")
     weights = tmp_path / "train" / "hard" / "checkpoint" / "model.safetensors"
     before = weights.stat().st_mtime_ns
     run_command(arguments)
