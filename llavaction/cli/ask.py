@@ -11,7 +11,7 @@ from llavaction.config.compose import compose_config
 from llavaction.config.schema import AskRoot
 from llavaction.sft.prompts import LETTERS
 from llavaction.utils.console import console, output
-from llavaction.utils.errors import ConfigError
+from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.utils.logs import set_up_logging
 
 if TYPE_CHECKING:
@@ -29,12 +29,16 @@ def main(words: list[str]) -> None:
     options, overrides = _parse(words)
     root: AskRoot = compose_config("ask", overrides)
     question = _question(options, root)
+    checkpoint = Path(root.model.checkpoint)
+    if not checkpoint.is_dir():
+        raise CheckpointError(
+            f"{checkpoint}: no such folder; `llavaction demo` makes it, or set model.checkpoint=FOLDER"
+        )
+    set_up_logging()
     from llavaction.evaluation.answering import Answerer, Prompt
     from llavaction.sft.samples import Role, Turn
     from llavaction.video.clip import ClipLoader
 
-    set_up_logging()
-    checkpoint = Path(root.model.checkpoint)
     console.print(f"checkpoint: {checkpoint}")
     answerer = Answerer.load(checkpoint, dtype=root.model.dtype, attention=root.model.attention, device=pick_device())
     processor = answerer.processor

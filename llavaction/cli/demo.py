@@ -48,7 +48,7 @@ def main(overrides: list[str]) -> None:
     for name in MODELS:
         checkpoint = folder / "train" / name / CHECKPOINT
         steps = [f"train.max_steps={root.max_steps}"] if root.max_steps is not None and name != "untrained" else []
-        _step(train, "train", [f"experiment=toy_kitchen/{name}", *paths, *steps], checkpoint / "config.json")
+        _step(train, "train", [f"experiment=toy_kitchen/{name}", *paths, *steps], checkpoint)
         tasks = "toy_kitchen_head" if name.endswith("action_token") else "toy_kitchen"
         run_folder = folder / "evaluate" / name
         _step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import rich.box
 import rich.table
 from rich.markup import escape
 
@@ -40,8 +41,8 @@ def to_json(table: Table) -> dict[str, Any]:
 
 def to_terminal(table: Table) -> rich.table.Table:
     """The table for a terminal."""
-    shown = rich.table.Table(title=escape(table.title))
-    shown.add_column("")
+    shown = rich.table.Table(title=escape(table.title), box=rich.box.SIMPLE_HEAD)
+    shown.add_column("", no_wrap=True)
     for column in table.columns:
         shown.add_column(escape(column), justify="right")
     for name, cells in table.rows.items():

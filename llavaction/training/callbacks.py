@@ -11,7 +11,7 @@ from rich.progress import Progress
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from llavaction.processing.processor import Processor
-from llavaction.utils.jsonl import dump_line
+from llavaction.utils.jsonl import dump_line, read_jsonl, write_jsonl
 from llavaction.utils.progress import make_progress
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,13 @@ class MetricsFile(TrainerCallback):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._start = time.monotonic()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Forget steps behind the checkpoint that a run goes on from: they come again."""
+        if state.is_world_process_zero and self._path.exists():
+            write_jsonl(self._path, [row for row in read_jsonl(self._path) if row["step"] <= state.global_step])
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any

@@ -57,7 +57,7 @@ def train(run: TrainingRun) -> Path:
         ConfigError: when the run is finished already, or its settings contradict each other.
     """
     final = run.folder / CHECKPOINT
-    if (final / "config.json").exists():
+    if final.exists():
         raise ConfigError(f"{final} exists: this run is finished; choose another folder with output=FOLDER")
     share_cores(run.train.num_workers)
     model, processor = _build(run)
@@ -65,6 +65,8 @@ def train(run: TrainingRun) -> Path:
     for part, counts in count_parameters(model).items():
         logger.info("%s: %s parameters, %s train", part, f"{counts['all']:,}", f"{counts['trained']:,}")
     num_steps = _num_steps(run)
+    # Renamed when all is in it: a folder of the final name is whole.
+    partial = final.with_suffix(".partial")
     if num_steps:
         trainer = _make_trainer(run, model, processor, num_steps)
         newest = get_last_checkpoint(str(run.folder))
@@ -72,12 +74,14 @@ def train(run: TrainingRun) -> Path:
             logger.info("continues from %s", newest)
         trainer.train(resume_from_checkpoint=newest)
         trainer.accelerator.wait_for_everyone()
-        trainer.save_model(str(final))
+        trainer.save_model(str(partial))
+        trainer.accelerator.wait_for_everyone()
     elif process_rank() == 0:
-        model.save_pretrained(final)
+        model.save_pretrained(partial)
     if process_rank() == 0:
-        processor.save(final)
-        run.classes.save(final)
+        processor.save(partial)
+        run.classes.save(partial)
+        partial.rename(final)
     logger.info("saved %s", final)
     return final
 

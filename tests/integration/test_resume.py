@@ -1,5 +1,6 @@
 """A run that is killed goes on as if nothing had happened."""
 
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,8 @@ def test_killed_run_ends_with_the_same_weights(train_arguments, tmp_path):
     whole, resumed = (load_file(tmp_path / name / "checkpoint" / "model.safetensors") for name in ("whole", "killed"))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    steps = [json.loads(line)["step"] for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 13))
 
 
 def test_finished_run_is_not_run_again(train_arguments, checkpoint):
