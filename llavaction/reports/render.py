@@ -41,10 +41,11 @@ def to_json(table: Table) -> dict[str, Any]:
 
 def to_terminal(table: Table) -> rich.table.Table:
     """The table for a terminal."""
-    shown = rich.table.Table(title=escape(table.title), box=rich.box.SIMPLE_HEAD)
+    shown = rich.table.Table(title=escape(table.title), box=rich.box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("", no_wrap=True)
     for column in table.columns:
-        shown.add_column(escape(column), justify="right")
+        # Headings break between words, never inside one.
+        shown.add_column(escape(column), justify="right", min_width=max(map(len, column.split())))
     for name, cells in table.rows.items():
         shown.add_row(escape(name), *map(show, cells))
     return shown
