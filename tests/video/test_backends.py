@@ -15,6 +15,7 @@ import pytest
 
 from llavaction.utils.errors import VideoError
 from llavaction.video.backends import FrameReader, VideoBackend, open_reader
+from llavaction.video.backends.packet_index import PacketIndex
 from llavaction.video.encoding import write_h264
 
 Write = Callable[..., Path]
@@ -60,7 +61,7 @@ def test_reads_exact_frames(
 ) -> None:
     reader = open_reader(videos / name, backend)
     assert (reader.path, reader.num_frames) == (videos / name, NUM_FRAMES)
-    assert reader.fps == pytest.approx(30)
+    assert reader.fps == pytest.approx(30, rel=1e-3)
     assert (reader.height, reader.width) == (64, 64)
     check_frames(reader, numbers_in)
     reader.close()
@@ -211,3 +212,9 @@ def test_dropping_an_inherited_reader_does_not_hang(videos: Path, backend: Video
     child.kill()
     assert not hung and child.exitcode == 0
     assert readers[0].read([51]).shape == (1, 64, 64, 3)
+
+
+def test_the_frame_rate_is_that_of_the_time_stamps() -> None:
+    index = PacketIndex(np.arange(0, 4000, 40), np.array([0]), 0, False, time_base_s=0.001)
+    assert index.frame_rate(25.04) == 25.04
+    assert index.frame_rate(26.0) == pytest.approx(25)

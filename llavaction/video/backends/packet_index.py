@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+STATED_RATE_TOLERANCE = 0.005
+"""Share by which a stated frame rate may differ from the time stamps, which are rounded."""
+
+
 @dataclass(frozen=True)
 class PacketIndex:
     """The displayed frames and the keyframes of one video stream; times in the stream's time base."""
@@ -35,6 +39,19 @@ class PacketIndex:
     """Packets that must be decoded but are not displayed (an edit list cuts them off)."""
     has_leading_frames: bool
     """Whether a frame stored after a keyframe is displayed before it (open groups of pictures)."""
+    time_base_s: float
+    """Seconds per unit of the times."""
+
+    def frame_rate(self, stated: float) -> float:
+        """Frames per second: the stated rate where the time stamps bear it out, else what they say.
+
+        FFmpeg guesses the rate of a Matroska file that states none from two stamps in whole milliseconds: 30.3
+        instead of 30.
+        """
+        if len(self.frame_pts) < 2:
+            return stated
+        measured = (len(self.frame_pts) - 1) / float((self.frame_pts[-1] - self.frame_pts[0]) * self.time_base_s)
+        return stated if abs(stated - measured) <= STATED_RATE_TOLERANCE * measured else measured
 
 
 def index_packets(path: Path, container: InputContainer, stream: VideoStream) -> PacketIndex:
@@ -59,6 +76,7 @@ def index_packets(path: Path, container: InputContainer, stream: VideoStream) ->
         keyframe_pts=np.sort(pts[is_keyframe]),
         num_hidden=int(is_hidden.sum()),
         has_leading_frames=bool((in_order[is_keyframe] != pts[is_keyframe]).any()),
+        time_base_s=float(stream.time_base or 0),
     )
 
 

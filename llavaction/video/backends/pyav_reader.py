@@ -68,7 +68,7 @@ class PyavReader(FrameReader):
             self._container.close()
             raise
         self.num_frames = len(self._index.frame_pts)
-        self.fps = check_fps(path, float(self._stream.average_rate or 0))
+        self.fps = check_fps(path, self._index.frame_rate(float(self._stream.average_rate or 0)))
         self._converter = VideoReformatter()
         self._frames: Iterator[VideoFrame] = iter(())
         self._last_pts: int | None = None  # of the frame decoded last; None: seek first
