@@ -48,7 +48,7 @@ class PacketIndex:
         FFmpeg guesses the rate of a Matroska file that states none from two stamps in whole milliseconds: 30.3
         instead of 30.
         """
-        if len(self.frame_pts) < 2:
+        if len(self.frame_pts) < 2 or not self.time_base_s:
             return stated
         measured = (len(self.frame_pts) - 1) / float((self.frame_pts[-1] - self.frame_pts[0]) * self.time_base_s)
         return stated if abs(stated - measured) <= STATED_RATE_TOLERANCE * measured else measured
