@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 class MetricsFile(TrainerCallback):
     """Appends every log line to a JSONL file, with the step and the seconds since the start."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, epochs_per_step: float) -> None:
         self._path = path
+        self._epochs_per_step = epochs_per_step
         self._start = time.monotonic()
 
     def on_train_begin(
@@ -38,6 +39,8 @@ class MetricsFile(TrainerCallback):
             return
         row = {"step": state.global_step, "time_s": round(time.monotonic() - self._start, 2)}
         row |= {name: round(value, 8) for name, value in logs.items() if isinstance(value, int | float)}
+        # transformers takes the stream of all epochs for one.
+        row["epoch"] = round(state.global_step * self._epochs_per_step, 4)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(dump_line(row) + "\n")
         shown = ", ".join(f"{name} {logs[name]:.4f}" for name in logs if name.endswith("loss"))

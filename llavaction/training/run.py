@@ -152,7 +152,11 @@ def _make_trainer(
         data_collator=Collator(processor.pad_id),
         stream=EpochStream(len(run.samples), length, config.seed),
         rate_of=config.lr.of,
-        callbacks=[MetricsFile(run.folder / "metrics.jsonl"), ProgressBar(), ProcessorSaver(processor)],
+        callbacks=[
+            MetricsFile(run.folder / "metrics.jsonl", length / num_steps / len(run.samples)),
+            ProgressBar(),
+            ProcessorSaver(processor),
+        ],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
