@@ -67,11 +67,18 @@ class ActionTrainer(Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the loss terms and each part's learning rate to a step's log line."""
         if "loss" in logs and self._num_micro_batches:
-            num_steps = self._num_micro_batches / self.args.gradient_accumulation_steps
-            for name, total in sorted(self._term_sums.items()):
-                logs[name] = float(self.accelerator.reduce(total, reduction="sum")) / num_steps
-            self._term_sums, self._num_micro_batches = {}, 0
+            logs.update(self._take_terms())
             logs.pop("learning_rate", None)
             groups = self.optimizer.param_groups if self.optimizer is not None else []
             logs.update({f"lr_{group['name']}": float(group["lr"]) for group in groups if "name" in group})
         super().log(logs, *args, **kwargs)
+
+    def _take_terms(self) -> dict[str, float]:
+        """Each loss term, averaged over the steps since the last call; those that no rank has seen are left out."""
+        num_steps = self._num_micro_batches / self.args.gradient_accumulation_steps
+        sums = [float(self._term_sums.get(name, 0)) for name in TERMS]
+        seen = [float(name in self._term_sums) for name in TERMS]
+        # One exchange of fixed size, as ranks may have seen different terms.
+        totals = self.accelerator.reduce(torch.tensor([sums, seen], device=self.args.device), reduction="sum").tolist()
+        self._term_sums, self._num_micro_batches = {}, 0
+        return {name: total / num_steps for name, total, ranks in zip(TERMS, *totals, strict=True) if ranks}
