@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -81,3 +83,10 @@ def test_a_score_needs_classes(answerer):
     unlabelled = Sample("direct/x", View.DIRECT, "x", SAMPLE.clip, TURNS)
     with pytest.raises(DataError, match="has no action label"):
         ask(answerer, TaskName.DIRECT, sample=unlabelled)
+
+
+def test_letters_must_begin_the_answers(answerer):
+    options = tuple(Option(option.text, option.action_id, f"It is {option.answer}") for option in OPTIONS)
+    sample = dataclasses.replace(SAMPLE, options=options)
+    with pytest.raises(DataError, match="does not begin with its letter"):
+        ask(answerer, TaskName.MQA, MqaMode.LETTER, sample)

@@ -25,9 +25,8 @@ def answer(exam: Exam, samples: Sequence[Sample], prompts: Sequence[Prompt]) -> 
             _row(exam, sample, raw=text, chosen_idx=parse_choice(text, _texts(sample)))
             for sample, text in zip(samples, texts, strict=True)
         ]
-    encode = exam.answerer.processor.answer_ids
-    lines = [_letters(sample) if exam.task.mode is MqaMode.LETTER else _answers(sample) for sample in samples]
-    scores = exam.answerer.score(prompts, [[encode(line) for line in options] for options in lines])
+    lines = [_letter_ids(exam, s) if exam.task.mode is MqaMode.LETTER else _answer_ids(exam, s) for s in samples]
+    scores = exam.answerer.score(prompts, lines)
     return [
         _row(exam, sample, scores=tuple(values), chosen_idx=max(range(len(values)), key=values.__getitem__))
         for sample, values in zip(samples, scores, strict=True)
@@ -42,9 +41,21 @@ def _texts(sample: Sample) -> tuple[str, ...]:
     return tuple(option.text for option in sample.options)
 
 
-def _letters(sample: Sample) -> list[str]:
-    return list(LETTERS[: len(sample.options)])
+def _answer_ids(exam: Exam, sample: Sample) -> list[list[int]]:
+    return [exam.answerer.processor.answer_ids(option.answer) for option in sample.options]
 
 
-def _answers(sample: Sample) -> list[str]:
-    return [option.answer for option in sample.options]
+def _letter_ids(exam: Exam, sample: Sample) -> list[list[int]]:
+    """The letters, which must be how the answers begin: a likelihood of anything else would mean nothing.
+
+    Raises:
+        DataError: when an answer begins with another token.
+    """
+    letters = [exam.answerer.processor.answer_ids(letter) for letter in LETTERS[: len(sample.options)]]
+    for letter, answer, option in zip(letters, _answer_ids(exam, sample), sample.options, strict=True):
+        if answer[: len(letter)] != letter:
+            raise DataError(
+                f"sample {sample.sample_id!r}: answer {option.answer!r} does not begin with its letter as tokens "
+                f"go; evaluate {exam.name!r} with mode option or generate"
+            )
+    return letters
