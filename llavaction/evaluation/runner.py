@@ -177,7 +177,7 @@ class ClipDataset(Dataset[Tensor]):
 
     def __getitem__(self, item: int) -> Tensor:
         sample = self._samples[item]
-        clip, num_frames = sample.clip, self._processor.config.num_frames
+        clip, num_frames = sample.shown_clip, self._processor.config.num_frames
         try:
             loaded = self._clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=num_frames)
         except VideoError as error:

@@ -34,7 +34,7 @@ class SftDataset(Dataset[Example]):
         epoch, idx = divmod(item, len(self._samples))
         sample = self._samples[idx]
         rng = rng_for(self._seed, "frames", epoch, sample.sample_id) if self._jitter else None
-        clip = sample.clip
+        clip = sample.shown_clip
         num_frames = self._processor.config.num_frames
         try:
             loaded = self._clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=num_frames, rng=rng)

@@ -58,7 +58,8 @@ def draw_gallery(config: GalleryConfig, runs: Mapping[str, str], video: VideoCon
         )
     clips = ClipLoader(video)
     frames = [
-        clips.load(s.clip.video_id, s.clip.start_s, s.clip.stop_s, num_frames=config.num_frames).frames for s in chosen
+        clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=config.num_frames).frames
+        for clip in (sample.shown_clip for sample in chosen)
     ]
     _draw(chosen, frames, answers, path)
 
@@ -95,7 +96,8 @@ def _draw(
     sheet.text(_OPTIONS_X, _HEAD, _KEY, fontsize=9, color=_MUTED)
     top = _HEAD
     for sample, strip, height, table, whole in zip(samples, strips, strip_heights, tables, heights, strict=True):
-        title = f"{sample.segment_id}   {sample.clip.start_s:.1f}–{sample.clip.stop_s:.1f} s"
+        clip = sample.shown_clip
+        title = f"{sample.segment_id}   {clip.start_s:.1f}–{clip.stop_s:.1f} s"
         sheet.text(_MARGIN, top + _HEAD - 0.08, title, fontsize=9, color=_MUTED)
         bottom = 1 - (top + _HEAD + height) / total
         picture = figure.add_axes((_MARGIN / _WIDTH, bottom, _STRIP_WIDTH / _WIDTH, height / total))

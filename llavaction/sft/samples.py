@@ -1,4 +1,4 @@
-"""A sample: one clip, a conversation about it, and what is known about the right answer.
+"""A sample: what is shown, a conversation about it, and what is known about the right answer.
 
 JSONL form, one object per line::
 
@@ -9,12 +9,15 @@ JSONL form, one object per line::
      "options": [{"text": "put down plate", "action_id": 31, "answer": "A. put down plate"},
                  {"text": "take plate", "action_id": 7, "answer": "B. take plate"}],
      "answer_idx": 1}
+
+Fields that are empty are left out. What is shown is a stretch of a video (`clip`), or whole files (`media`), or
+nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,19 @@ class View(StrEnum):
     """What a sample asks about its clip (paper section 3; `facts` of the method)."""
 
     MQA = "mqa"
+    """Choose among options."""
+    TEMPORAL_ORDER = "temporal_order"
+    """The same, with the actions before this one in the question."""
     DIRECT = "direct"
+    """Name the action."""
+    TEMPORAL_DETECTION = "temporal_detection"
+    """When does a named action start and end?"""
+    CAPTION = "caption"
+    """Describe the clip in detail; written by an annotator."""
+    QA = "qa"
+    """Questions with short answers; written by an annotator."""
+    REPLAY = "replay"
+    """Conversations of other data sets, against forgetting."""
 
 
 class Role(StrEnum):
@@ -37,9 +52,29 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+MEDIA_MARK = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Stands in a user turn for the next of the sample's media. A sample without marks shows all it has, in order, before
+the text of the first user turn."""
+
+
+class MediaKind(StrEnum):
+    """What a file of a sample is."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True)
+class MediaRef:
+    """A whole file; `path` is relative to the folder of the data set's media, with "/" between names."""
+
+    kind: MediaKind
+    path: str
+
+
 @dataclass(frozen=True)
 class Turn:
-    """One utterance. The clip stands before the text of the first user turn."""
+    """One utterance; see `MEDIA_MARK` for where pictures stand."""
 
     role: Role
     text: str
@@ -52,6 +87,29 @@ class ClipRef:
     video_id: str
     start_s: float
     stop_s: float
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """A target in time, in seconds from the start of the sample's clip."""
+
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True)
+class PriorAction:
+    """An action before the clip's own, as the question tells it.
+
+    Attributes:
+        segment_id: the segment it is.
+        text: its words: the annotator's, or a model's earlier answer.
+        before_s: how many seconds before the clip's own start it began.
+    """
+
+    segment_id: str
+    text: str
+    before_s: float
 
 
 @dataclass(frozen=True)
@@ -74,30 +132,65 @@ class Option:
 
 @dataclass(frozen=True)
 class Sample:
-    """One conversation about one clip. `options` is empty and `answer_idx` None unless it is a question with
-    choices; `action` is None where the classes are not known."""
+    """One conversation about one clip.
+
+    Attributes:
+        segment_id: the segment it is about; None in replayed conversations.
+        clip: the stretch of video that is shown; None where `media` or nothing is.
+        media: whole files that are shown instead of a clip.
+        action: None where the classes are not known.
+        options: empty unless it is a question with choices; then `answer_idx` is the right one.
+        prior: the earlier actions that the question tells.
+        target: the right answer of a question about time.
+
+    Raises:
+        DataError: when fields contradict each other.
+    """
 
     sample_id: str
     view: View
-    segment_id: str
-    clip: ClipRef
+    segment_id: str | None
+    clip: ClipRef | None
     turns: tuple[Turn, ...]
     action: ActionLabel | None = None
-    options: tuple[Option, ...] = field(default=())
+    options: tuple[Option, ...] = ()
     answer_idx: int | None = None
+    prior: tuple[PriorAction, ...] = ()
+    target: TimeSpan | None = None
+    media: tuple[MediaRef, ...] = ()
 
     def __post_init__(self) -> None:
         roles = [turn.role for turn in self.turns]
         if not roles or roles != [Role.USER, Role.ASSISTANT] * (len(roles) // 2):
-            raise DataError(f"sample {self.sample_id!r}: turns must alternate user, assistant; found {roles}")
-        if not 0 <= self.clip.start_s < self.clip.stop_s:
-            raise DataError(f"sample {self.sample_id!r}: clip {self.clip} must have 0 <= start_s < stop_s")
+            raise self._fail(f"turns must alternate user, assistant; found {[str(role) for role in roles]}")
+        if self.clip is not None:
+            if self.media:
+                raise self._fail("it shows a clip and files; one or the other")
+            if not 0 <= self.clip.start_s < self.clip.stop_s:
+                raise self._fail(f"clip {self.clip} must have 0 <= start_s < stop_s")
         if (self.answer_idx is None) != (not self.options):
-            raise DataError(f"sample {self.sample_id!r}: options and answer_idx come together or not at all")
+            raise self._fail("options and answer_idx come together or not at all")
         if self.answer_idx is not None and not 0 <= self.answer_idx < len(self.options):
-            raise DataError(
-                f"sample {self.sample_id!r}: answer_idx {self.answer_idx} is not one of {len(self.options)} options"
-            )
+            raise self._fail(f"answer_idx {self.answer_idx} is not one of {len(self.options)} options")
+        if self.target is not None and not (
+            self.clip is not None
+            and 0 <= self.target.start_s < self.target.stop_s <= self.clip.stop_s - self.clip.start_s + 0.01
+        ):
+            raise self._fail(f"target {self.target} does not lie within clip {self.clip}")
+
+    def _fail(self, problem: str) -> DataError:
+        return DataError(f"sample {self.sample_id!r}: {problem}")
+
+    @property
+    def shown_clip(self) -> ClipRef:
+        """The clip.
+
+        Raises:
+            DataError: when the sample shows none.
+        """
+        if self.clip is None:
+            raise self._fail("it shows no clip of a video")
+        return self.clip
 
     @property
     def question(self) -> str:
@@ -111,12 +204,7 @@ class Sample:
 
     def to_row(self) -> dict[str, Any]:
         """The sample as a JSON object."""
-        row = dict(vars(self))
-        row["clip"] = vars(self.clip)
-        row["turns"] = [vars(turn) for turn in self.turns]
-        row["action"] = None if self.action is None else vars(self.action)
-        row["options"] = [vars(option) for option in self.options]
-        return row
+        return {name: _plain(value) for name, value in vars(self).items() if value is not None and value != ()}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Sample:
@@ -132,15 +220,25 @@ class Sample:
             return cls(
                 sample_id=row["sample_id"],
                 view=View(row["view"]),
-                segment_id=row["segment_id"],
-                clip=ClipRef(**row["clip"]),
+                segment_id=row.get("segment_id"),
+                clip=None if row.get("clip") is None else ClipRef(**row["clip"]),
                 turns=tuple(Turn(**{**turn, "role": Role(turn["role"])}) for turn in row["turns"]),
                 action=None if row.get("action") is None else ActionLabel(**row["action"]),
                 options=tuple(Option(**option) for option in row.get("options", ())),
                 answer_idx=row.get("answer_idx"),
+                prior=tuple(PriorAction(**action) for action in row.get("prior", ())),
+                target=None if row.get("target") is None else TimeSpan(**row["target"]),
+                media=tuple(MediaRef(MediaKind(item["kind"]), item["path"]) for item in row.get("media", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"sample {row.get('sample_id')!r}: {type(error).__name__}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON takes it."""
+    if isinstance(value, tuple):
+        return [vars(item) for item in value]
+    return vars(value) if hasattr(value, "__dataclass_fields__") else value
 
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> list[str]:

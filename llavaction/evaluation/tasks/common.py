@@ -27,7 +27,7 @@ class Exam:
         Raises:
             DataError: when the sample's classes are not known.
         """
-        if sample.action is None:
+        if sample.action is None or sample.segment_id is None:
             raise DataError(f"sample {sample.sample_id!r} has no action label; task {self.name!r} cannot score it")
         return Row(
             task=self.name,
