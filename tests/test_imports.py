@@ -55,24 +55,30 @@ ONLY_IN: dict[str, set[str]] = {
     "omegaconf": {"config.compose", "config.problems", "config.schema"},
 }
 ONLY_IN_FUNCTIONS_OF: dict[str, set[str]] = {
-    "av": {"video.encoding", "video.backends.packet_index", "video.backends.pyav_reader"},
+    "av": {
+        *("video.encoding", "video.backends.packet_index", "video.backends.pyav_reader"),
+        *("video.chunking", "video.cutting", "video.decoding", "video.probe", "video.scaling"),
+    },
     "decord": {"video.backends.decord_reader"},
-    "pyarrow": {"specialists.predictions"},
-    "matplotlib": {"reports.gallery"},
-    "deepspeed": set(),
+    "pyarrow": {"specialists.predictions", "sft.exports.datasets"},
+    "matplotlib": {"reports.gallery", "reports.distractor_stats.picture"},
+    "PIL": {"reports.audit.frames", "sft.annotator.frames", "video.pictures"},
+    "deepspeed": {"training.cpu"},
     "wandb": set(),
-    "openai": set(),
+    "openai": {"sft.annotator.client"},
     "torchcodec": set(),
     "torchvision": set(),
 }
 
-# What the model stands on; huggingface_hub has the decorator that transformers' configurations are made with.
-MODEL_LIBRARIES = {"torch", "transformers", "huggingface_hub"}
+# What the model stands on; huggingface_hub has the decorator that transformers' configurations are made with. Adapters
+# are peft's, in files of safetensors; liger_kernel is optional.
+MODEL_LIBRARIES = {"torch", "transformers", "huggingface_hub", "peft", "safetensors", "liger_kernel"}
 
 TORCH_FREE = [
     *("utils", "annotations", "specialists", "text", "video", "sft", "reports", "toy_kitchen", "config", "cli"),
     *("evaluation.config", "evaluation.predictions", "evaluation.metrics", "evaluation.parsing"),
     *("model.config", "model.token_layout", "training.config", "processing.mixture", "processing.chat"),
+    *("model.checkpoints", "model.public.config", "model.public.options", "model.public.tables"),
 ]
 
 

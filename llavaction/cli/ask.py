@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from llavaction.cli.checkpoints import usable_checkpoint
 from llavaction.cli.evaluate import pick_device
 from llavaction.config.compose import compose_config
 from llavaction.config.schema import AskRoot
+from llavaction.model.checkpoints import is_hub_id
 from llavaction.sft.prompts import LETTERS
 from llavaction.utils.console import console, output
 from llavaction.utils.errors import CheckpointError, ConfigError
@@ -29,17 +31,16 @@ def main(words: list[str]) -> None:
     options, overrides = _parse(words)
     root: AskRoot = compose_config("ask", overrides)
     question = _question(options, root)
-    checkpoint = Path(root.model.checkpoint)
-    if not checkpoint.is_dir():
-        raise CheckpointError(
-            f"{checkpoint}: no such folder; `llavaction demo` makes it, or set model.checkpoint=FOLDER"
-        )
+    name = root.model.checkpoint
+    if not Path(name).is_dir() and not is_hub_id(name):
+        raise CheckpointError(f"{name}: no such folder; `llavaction demo` makes it, or set model.checkpoint=FOLDER")
     set_up_logging()
     from llavaction.evaluation.answering import Answerer, Prompt
     from llavaction.sft.samples import Role, Turn
     from llavaction.video.clip import ClipLoader
 
-    console.print(f"checkpoint: {checkpoint}")
+    console.print(f"checkpoint: {name}")
+    checkpoint = usable_checkpoint(name)
     answerer = Answerer.load(checkpoint, dtype=root.model.dtype, attention=root.model.attention, device=pick_device())
     processor = answerer.processor
     clip = ClipLoader(root.video).load_file(
@@ -51,7 +52,8 @@ def main(words: list[str]) -> None:
     if options.options:
         _show_choice(answerer, prompt, options.options, root)
     else:
-        output.print(answerer.generate([prompt], root.max_new_tokens)[0], markup=False)
+        answerer.generate([prompt], root.max_new_tokens, on_text=lambda text: output.print(text, end="", markup=False))
+        output.print()
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,17 +14,19 @@ class Command:
         module: file of this package that runs it, imported only then; its `main(arguments)` is called.
         summary: what it does.
         examples: two commands one can run.
+        has_config: whether it composes a configuration from `configs/`.
     """
 
     name: str
     module: str
     summary: str
     examples: tuple[str, str]
+    has_config: bool = True
 
     @property
-    def root(self) -> str:
-        """Name of its YAML file in `configs/`."""
-        return self.name.replace("-", "_")
+    def root(self) -> str | None:
+        """Name of its YAML file in `configs/`; None when it reads none."""
+        return self.name.replace("-", "_") if self.has_config else None
 
 
 COMMANDS = {
@@ -37,6 +39,17 @@ COMMANDS = {
             ("llavaction demo", "llavaction demo output=/tmp/demo kitchen.seed=1"),
         ),
         Command(
+            "annotate",
+            "annotate",
+            "Have a vision model on any OpenAI-compatible server write captions and questions; every reply is kept.",
+            (
+                "llavaction annotate paths.annotations=EK100_FOLDER paths.videos=FOLDER annotator.model=gpt-4o "
+                "annotator.input_price=2.5 annotator.output_price=10 annotator.dry_run=true",
+                "llavaction annotate paths.annotations=EK100_FOLDER paths.videos=FOLDER annotator=local "
+                "annotator.model=Qwen/Qwen2.5-VL-7B-Instruct annotator.limit=100",
+            ),
+        ),
+        Command(
             "build-sft",
             "build_sft",
             "Turn annotations into training and test samples (JSONL) with a manifest.",
@@ -47,6 +60,26 @@ COMMANDS = {
             ),
         ),
         Command(
+            "export",
+            "export",
+            "Turn built samples into what other frameworks read: datasets, LLaVA, LLaMA-Factory, ms-swift.",
+            (
+                "llavaction export path=FOLDER output=FOLDER",
+                "llavaction export path=FOLDER formats=[datasets] 'export.views=[mqa]'",
+            ),
+        ),
+        Command(
+            "verify",
+            "verify",
+            "Build a folder of samples again from its sources and say that it is equal, or show the first difference.",
+            (
+                "llavaction verify runs/sft/specialist",
+                "llavaction verify mqa_benchmark annotations.folder=EK100_FOLDER "
+                "distractors.validation_file=tim_pred_ids_val.json",
+            ),
+            has_config=False,
+        ),
+        Command(
             "train",
             "train",
             "Train a model on a mixture of samples; the same command resumes. torchrun starts several processes.",
@@ -54,6 +87,25 @@ COMMANDS = {
                 "llavaction train experiment=toy_kitchen/hard_action_token",
                 "torchrun --nproc_per_node 8 -m llavaction train model=llava_ov_7b model.tokenizer=FOLDER "
                 "deepspeed=zero3 paths.sft=FOLDER paths.videos=FOLDER",
+            ),
+        ),
+        Command(
+            "merge",
+            "merge",
+            "Merge an adapter (train lora=lora) into its base: a plain checkpoint that needs neither.",
+            (
+                "llavaction merge checkpoint=runs/train/default/checkpoint output=runs/train/merged",
+                "llavaction merge checkpoint=FOLDER output=FOLDER base=FOLDER dtype=bfloat16",
+            ),
+        ),
+        Command(
+            "convert",
+            "convert",
+            "Turn a public LLaVA-OneVision, LLaVA-Video or LLaVAction checkpoint into ours, or ours into a public one.",
+            (
+                "llavaction convert source=lmms-lab/LLaVA-Video-7B-Qwen2 output=FOLDER classes=FOLDER "
+                "supervision=one_token",
+                "llavaction convert source=runs/train/default/checkpoint output=FOLDER to=public dtype=bfloat16",
             ),
         ),
         Command(
@@ -73,6 +125,26 @@ COMMANDS = {
             (
                 "llavaction report paths=demo report=toy_kitchen",
                 "llavaction report +report.rows.mine=runs/evaluate/mine",
+            ),
+        ),
+        Command(
+            "audit",
+            "audit",
+            "Are distractors really wrong? Draw questions for a person to judge, and turn the verdicts into a rate.",
+            (
+                "llavaction audit audit.samples=runs/sft/specialist/validation_mqa.jsonl paths.videos=FOLDER",
+                "llavaction audit audit.verdicts=[anna.csv,ben.csv]",
+            ),
+        ),
+        Command(
+            "distractor-stats",
+            "distractor_stats",
+            "Show how good specialists are, how alike, what they find hard, and how hard the questions are.",
+            (
+                "llavaction distractor-stats paths=demo stats=toy_kitchen",
+                "llavaction distractor-stats paths.annotations=EK100_FOLDER "
+                "+stats.predictions.avion.path=avion.parquet +stats.predictions.tim.path=tim.pkl "
+                "+stats.samples.hard=validation_mqa.jsonl",
             ),
         ),
         Command(

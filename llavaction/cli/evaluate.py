@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llavaction.cli.checkpoints import usable_checkpoint
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import EvaluateRoot
+from llavaction.sft.classes import ClassTable
 from llavaction.utils.errors import ConfigError
 from llavaction.utils.hashing import file_sha256
 from llavaction.utils.logs import set_up_logging
@@ -34,14 +36,15 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     join_processes()
     _refuse_other_config(root, folder)
     wait_for_all()
-    answerer = Answerer.load(
-        Path(root.model.checkpoint), dtype=root.model.dtype, attention=root.model.attention, device=pick_device()
-    )
+    samples = [Path(task.samples) for task in root.evaluation.tasks.values()]
+    checkpoint = usable_checkpoint(root.model.checkpoint, ClassTable.load(samples[0].parent) if samples else None)
+    answerer = Answerer.load(checkpoint, dtype=root.model.dtype, attention=root.model.attention, device=pick_device())
     if process_rank() == 0:
-        hashes = {task.samples: file_sha256(Path(task.samples)) for task in root.evaluation.tasks.values()}
-        weights = Path(root.model.checkpoint) / "model.safetensors"
+        hashes = {str(path): file_sha256(path) for path in samples}
+        weights = checkpoint / "model.safetensors"
         if weights.exists():
             hashes[str(weights)] = file_sha256(weights)
+        answerer.classes.save(folder)  # what the ids in the rows mean
         record_run(folder, "evaluate", resolved_yaml(root), hashes)
     return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation))
 

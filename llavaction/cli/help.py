@@ -14,7 +14,7 @@ def show_overview() -> None:
     output.print("[bold]llavaction[/bold]: fine-grained action understanding with multimodal language models\n")
     output.print("Usage: llavaction COMMAND [KEY=VALUE ...]\n")
     for command in COMMANDS.values():
-        output.print(f"  [bold]{command.name:<10}[/bold] {escape(command.summary)}")
+        output.print(f"  [bold]{command.name:<16}[/bold] {escape(command.summary)}")
     output.print("\nHelp on one: llavaction COMMAND --help")
 
 
@@ -24,13 +24,14 @@ def show_command(command: Command, options: str = "") -> None:
     output.print(f"Usage: llavaction {command.name} [KEY=VALUE ...]")
     if options:
         output.print(escape(options))
-    groups = groups_of(command.root)
+    groups = groups_of(command.root) if command.root else []
     if groups:
         output.print("\nGroups and choices (GROUP=CHOICE):")
         for name in groups:
             output.print(f"  [bold]{name:<12}[/bold] {escape(', '.join(choices()[name]))}")
-    output.print("\nSingle values: SECTION.KEY=VALUE; print them all with --config")
-    output.print("Configs of your own: --configs FOLDER, laid out like the groups above")
+    if command.root:
+        output.print("\nSingle values: SECTION.KEY=VALUE; print them all with --config")
+        output.print("Configs of your own: --configs FOLDER, laid out like the groups above")
     output.print("\nExamples:")
     for example in command.examples:
         output.print(f"  {escape(example)}")

@@ -54,6 +54,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _show_config(command: Command, overrides: list[str]) -> None:
+    if command.root is None:
+        raise ConfigError(f"llavaction {command.name} composes no configuration; see --help")
     output.print(resolved_yaml(compose_config(command.root, overrides)), end="", markup=False)
 
 

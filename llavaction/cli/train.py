@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
+from llavaction.cli.checkpoints import usable_checkpoint
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import TrainRoot
 from llavaction.processing.mixture import load_mixture
+from llavaction.training.cpu import settle_on_cpu
 from llavaction.utils.logs import set_up_logging
 from llavaction.utils.processes import process_rank
 from llavaction.utils.runs import record_run
@@ -23,16 +25,34 @@ def run(root: TrainRoot) -> Path:
     import torch
 
     if not torch.cuda.is_available():
-        # DeepSpeed and accelerate would otherwise guess, each for itself.
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+        settle_on_cpu(with_deepspeed=bool(root.deepspeed))
     folder = Path(root.output)
     set_up_logging(folder)
     from llavaction.training.run import TrainingRun, train
 
     mixture = load_mixture(root.mixture, root.train.seed)
     if process_rank() == 0:
-        record_run(folder, "train", resolved_yaml(root), mixture.hashes, samples_per_epoch=mixture.counts)
+        record_run(
+            folder,
+            "train",
+            resolved_yaml(root),
+            mixture.hashes,
+            samples_per_epoch=mixture.counts,
+            samples_dropped=mixture.dropped,
+        )
+    model = root.model
+    if model.checkpoint is not None:
+        model = replace(model, checkpoint=str(usable_checkpoint(model.checkpoint, mixture.classes, model)))
     return train(
-        TrainingRun(folder, mixture.samples, mixture.classes, root.video, root.model, root.train, root.deepspeed)
+        TrainingRun(
+            folder,
+            mixture.samples,
+            mixture.classes,
+            root.video,
+            model,
+            root.train,
+            root.deepspeed,
+            mixture.media_folders,
+            root.lora,
+        )
     )

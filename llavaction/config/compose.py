@@ -18,8 +18,8 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from llavaction.config import problems
 from llavaction.config.schema import ROOTS
-from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import ConfigError
+from llavaction.utils.plain import plain
 
 PATHS = "paths"
 
@@ -59,9 +59,36 @@ def compose_config(root: str, overrides: list[str]) -> Any:
         raise ConfigError(problems.first_line(error)) from None
 
 
+def saved_config(root: str, path: Path, overrides: list[str]) -> Any:
+    """The typed configuration that a command wrote into its folder, with changes.
+
+    Args:
+        root: name of the command's YAML file.
+        path: the `config.yaml` that `resolved_yaml` made.
+        overrides: ``KEY=VALUE``; the values in the file are final, so it is ``annotations.folder``, not
+            ``paths.annotations``, that tells where files lie now.
+
+    Raises:
+        ConfigError: for an unknown key, or a value of the wrong type.
+    """
+    try:
+        config = OmegaConf.merge(OmegaConf.structured(ROOTS[root]), OmegaConf.load(path))
+        for override in OverridesParser.create().parse_overrides(overrides):
+            try:
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+            except OmegaConfBaseException as error:
+                raise ConfigError(problems.value_problem(str(override.input_line), error, ROOTS[root])) from None
+        assert isinstance(config, DictConfig)
+        return ROOTS[root](**{field.name: _section(config, field.name) for field in fields(ROOTS[root])})
+    except OverrideParseException as error:
+        raise ConfigError(problems.unreadable_override(error.override)) from None
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {problems.first_line(error)}") from None
+
+
 def resolved_yaml(root: Any) -> str:
     """A typed configuration as YAML, every value as it is used."""
-    return yaml.safe_dump(_plain(asdict(root)), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(plain(asdict(root)), sort_keys=False, allow_unicode=True)
 
 
 def choices(folder: Path | None = None) -> dict[str, list[str]]:
@@ -125,11 +152,3 @@ def _section(config: DictConfig, name: str) -> Any:
         # A path that no other part refers to need not be set.
         section = OmegaConf.merge(section, {key: None for key in section if OmegaConf.is_missing(section, key)})
     return OmegaConf.to_object(section) if isinstance(section, DictConfig) else section
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value

@@ -10,11 +10,18 @@ from omegaconf import MISSING
 from llavaction.annotations.epic_kitchens import AnnotationsConfig
 from llavaction.evaluation.config import EvaluationConfig
 from llavaction.model.config import CheckpointConfig, ModelConfig
+from llavaction.model.lora.config import LoraConfig
+from llavaction.model.public.options import ConvertConfig
 from llavaction.processing.mixture import MixtureConfig
+from llavaction.reports.audit.config import AuditConfig
 from llavaction.reports.config import ReportConfig
-from llavaction.sft.build import SftConfig
+from llavaction.reports.distractor_stats.config import StatsConfig
+from llavaction.sft.annotator.config import AnnotatorConfig
+from llavaction.sft.config import SftConfig
 from llavaction.sft.distractors.base import DistractorsConfig
+from llavaction.sft.exports.config import ExportConfig, ExportFormat
 from llavaction.sft.prompts import PromptsConfig
+from llavaction.text.encoders import EncoderConfig
 from llavaction.toy_kitchen.scenes import KitchenConfig
 from llavaction.training.config import TrainConfig
 from llavaction.utils.errors import ConfigError
@@ -44,8 +51,38 @@ class BuildSftRoot:
     sft: SftConfig = MISSING
     distractors: DistractorsConfig = MISSING
     prompts: PromptsConfig = MISSING
+    encoder: EncoderConfig = MISSING
     output: str = MISSING
     """Folder of the samples; named after the strategy by default."""
+
+
+@dataclass
+class AnnotateRoot:
+    """`llavaction annotate`."""
+
+    paths: PathsConfig = MISSING
+    annotations: AnnotationsConfig = MISSING
+    video: VideoConfig = MISSING
+    annotator: AnnotatorConfig = MISSING
+    output: str = MISSING
+    """Folder of the annotations; named after the prompt by default. The same command resumes."""
+
+
+@dataclass
+class ExportRoot:
+    """`llavaction export`."""
+
+    paths: PathsConfig = MISSING
+    export: ExportConfig = MISSING
+    path: str = MISSING
+    """Folder of built samples."""
+    formats: list[ExportFormat] = MISSING
+    """Formats to write; the short form of export.formats."""
+    output: str = MISSING
+    """Folder of the exported files, a folder per format in it."""
+
+    def __post_init__(self) -> None:
+        self.formats = list(self.export.formats)
 
 
 @dataclass
@@ -57,6 +94,7 @@ class TrainRoot:
     mixture: MixtureConfig = MISSING
     model: ModelConfig = MISSING
     train: TrainConfig = MISSING
+    lora: LoraConfig = MISSING
     deepspeed: dict[str, Any] = MISSING
     """DeepSpeed's own configuration, passed on as it is; empty for plain data parallelism."""
     output: str = MISSING
@@ -71,6 +109,29 @@ class TrainRoot:
         if model.checkpoint is None and model.tokenizer is None and "vocab_size" in model.decoder:
             # Its many rows are for the ids of a tokenizer that exists; one trained here would use a few of them.
             raise ConfigError("model.tokenizer is not set; a decoder with a vocab_size needs model.tokenizer=FOLDER")
+
+
+@dataclass
+class MergeRoot:
+    """`llavaction merge`."""
+
+    checkpoint: str = MISSING
+    """Folder of an adapter: the final checkpoint of a training run with `lora`."""
+    output: str = MISSING
+    """Folder of the merged model, which needs neither the adapter nor its base any more."""
+    base: str | None = None
+    """Folder of the adapter's base, if it has moved since the training; the same weights are asked for."""
+    dtype: str = "auto"
+    """Type of the merged weights: float32, bfloat16 or float16; auto takes the base's."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
+            raise ConfigError(f"dtype = {self.dtype!r}: must be auto, float32, bfloat16 or float16")
+
+
+@dataclass
+class ConvertRoot(ConvertConfig):
+    """`llavaction convert`."""
 
 
 @dataclass
@@ -94,6 +155,28 @@ class ReportRoot:
     report: ReportConfig = MISSING
     output: str = MISSING
     """Folder of the table and the picture."""
+
+
+@dataclass
+class AuditRoot:
+    """`llavaction audit`."""
+
+    paths: PathsConfig = MISSING
+    video: VideoConfig = MISSING
+    audit: AuditConfig = MISSING
+    output: str = MISSING
+    """Folder of the page and the sheet, and then of the rates; verdicts are read against the drawing in it."""
+
+
+@dataclass
+class DistractorStatsRoot:
+    """`llavaction distractor-stats`."""
+
+    paths: PathsConfig = MISSING
+    annotations: AnnotationsConfig = MISSING
+    stats: StatsConfig = MISSING
+    output: str = MISSING
+    """Folder of the tables and the picture."""
 
 
 @dataclass
@@ -121,10 +204,16 @@ class DemoRoot:
 
 
 ROOTS: dict[str, type] = {
+    "annotate": AnnotateRoot,
     "build_sft": BuildSftRoot,
+    "export": ExportRoot,
     "train": TrainRoot,
+    "merge": MergeRoot,
+    "convert": ConvertRoot,
     "evaluate": EvaluateRoot,
     "report": ReportRoot,
+    "audit": AuditRoot,
+    "distractor_stats": DistractorStatsRoot,
     "ask": AskRoot,
     "demo": DemoRoot,
 }

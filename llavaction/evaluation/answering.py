@@ -5,12 +5,13 @@ R rows (question x continuation), S sequence, n visual tokens, D width, V vocabu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase, TextStreamer
 
 from llavaction.model.build import load_model
 from llavaction.model.modeling import LlavactionForConditionalGeneration
@@ -71,8 +72,14 @@ class Answerer:
         return [[next(sums) for _ in tails] for tails in continuations]
 
     @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
-        """The greedy answer to each prompt."""
+    def generate(
+        self, prompts: Sequence[Prompt], max_new_tokens: int, on_text: Callable[[str], None] | None = None
+    ) -> list[str]:
+        """The greedy answer to each prompt.
+
+        Args:
+            on_text: called with each stretch of the answer as soon as it is written; for one prompt alone.
+        """
         ids, mask = pad_rows([torch.tensor(prompt.ids) for prompt in prompts], self.processor.pad_id, left=True)
         generated = self.model.generate(
             ids.to(self.model.device),
@@ -80,6 +87,7 @@ class Answerer:
             visual_features=torch.cat([prompt.features for prompt in prompts]),
             max_new_tokens=max_new_tokens,
             do_sample=False,
+            streamer=None if on_text is None else _Pieces(self.processor.tokenizer, on_text),
         )
         return [self.processor.decode(row) for row in generated[:, ids.shape[1] :].tolist()]
 
@@ -100,3 +108,15 @@ class Answerer:
             logits_to_keep=1,
         ).action_logits
         return logits.verb.float().cpu(), logits.noun.float().cpu(), logits.action.float().cpu()
+
+
+class _Pieces(TextStreamer):
+    """Hands an answer on in whole words instead of printing them."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, on_text: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._on_text = on_text
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        if text:
+            self._on_text(text)

@@ -41,10 +41,15 @@ class TaskConfig:
     """JSONL file of samples; `classes.json` must lie beside it."""
     mode: MqaMode = MqaMode.OPTION
     """How choices are read; mqa only."""
+    top_k: int = 20
+    """Likeliest actions that a row keeps; action_head only. 20 are enough for distractors in training with K up to
+    10, which are drawn from the top 2K."""
     limit: int | None = None
     """Take only the first so many samples; null takes all."""
 
     def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise ConfigError(f"evaluation: top_k = {self.top_k} of {self.samples}: must be 1 or more")
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"evaluation: limit = {self.limit} of {self.samples}: must be 1 or more, or null")
 

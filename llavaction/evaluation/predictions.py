@@ -22,6 +22,7 @@ class Row:
             generated) and the model's choice; chosen_idx is None when an answer could not be parsed.
         raw: generated text.
         predicted: verb and noun id of the prediction (None where a text names no known class), action id.
+        top_actions: ids of the likeliest actions, best first; `scores` are then their log-probabilities.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Row:
     chosen_idx: int | None = None
     raw: str | None = None
     predicted: tuple[int, int, int] | None = None
+    top_actions: tuple[int, ...] = field(default=())
 
     def to_row(self) -> dict[str, Any]:
         """The row as a JSON object."""

@@ -179,7 +179,9 @@ class ClipDataset(Dataset[Tensor]):
         sample = self._samples[item]
         clip, num_frames = sample.shown_clip, self._processor.config.num_frames
         try:
-            loaded = self._clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=num_frames)
+            loaded = self._clips.load(
+                clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=num_frames
+            )
         except VideoError as error:
             raise VideoError(f"sample {sample.sample_id!r}: {error}") from error
         return self._processor.pixels(loaded.frames)

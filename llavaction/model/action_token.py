@@ -1,14 +1,18 @@
 """The learnable action token and its heads (paper section 3.3).
 
-A samples that hold an action token, D width, C classes.
+B batch, S sequence, A samples that are read, P places read in each (1 or 3), D width, C classes.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from llavaction.model.config import NUM_TOKENS, ActionSupervision
 
 
 class ActionLogits(NamedTuple):
@@ -19,19 +23,68 @@ class ActionLogits(NamedTuple):
     action: Tensor
 
 
-class ActionToken(nn.Module):
-    """One vector placed after the visual sequence, and linear heads (no bias) on its last hidden state.
+class ActionPlaces(NamedTuple):
+    """Where the heads read: samples `[A]` and their positions `[A, P]`."""
 
-    Causal attention lets it gather all the frames and be read by the text after it.
+    rows_A: Tensor
+    columns_AP: Tensor
+
+    def take(self, hidden_BSD: Tensor) -> Tensor:
+        """Hidden states at the places: `[A, P, D]`."""
+        return hidden_BSD[self.rows_A[:, None], self.columns_AP]
+
+
+class ActionToken(nn.Module):
+    """Vectors placed after the visual sequence, and linear heads (no bias) on their hidden states.
+
+    Causal attention lets them gather all the frames and be read by the text after them. It is a part of its own, so
+    that any decoder can host it: put `embedding` in the place of its tokens, and give the hidden states to `forward`.
     """
 
-    def __init__(self, width: int, num_verbs: int, num_nouns: int, num_actions: int) -> None:
+    def __init__(
+        self, supervision: ActionSupervision, width: int, num_verbs: int, num_nouns: int, num_actions: int
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Parameter(torch.empty(1, width))
+        self.supervision = supervision
+        self.num_tokens = NUM_TOKENS[supervision]
+        self.embedding = nn.Parameter(torch.empty(self.num_tokens, width)) if self.num_tokens else None
         self.verb_head = nn.Linear(width, num_verbs, bias=False)
         self.noun_head = nn.Linear(width, num_nouns, bias=False)
         self.action_head = nn.Linear(width, num_actions, bias=False)
 
-    def forward(self, hidden_AD: Tensor) -> ActionLogits:
-        """Class scores from the action token's hidden states."""
-        return ActionLogits(self.verb_head(hidden_AD), self.noun_head(hidden_AD), self.action_head(hidden_AD))
+    def forward(self, hidden_APD: Tensor) -> ActionLogits:
+        """Class scores from the hidden states that were read; with three places each head has its own."""
+        verb_AD, noun_AD, action_AD = hidden_APD.expand(-1, 3, -1).unbind(1)
+        return ActionLogits(self.verb_head(verb_AD), self.noun_head(noun_AD), self.action_head(action_AD))
+
+    def places(self, is_action_BS: Tensor, is_visual_BS: Tensor) -> ActionPlaces:
+        """Where the heads read, by which positions hold action tokens and which visual ones.
+
+        Samples without action tokens (text, pictures) are left out; with `newline` those without visual tokens.
+        """
+        if self.num_tokens:
+            rows, columns = is_action_BS.nonzero(as_tuple=True)
+            return ActionPlaces(rows[:: self.num_tokens], columns.view(-1, self.num_tokens))
+        rows = is_visual_BS.any(1).nonzero()[:, 0]
+        last = is_visual_BS.shape[1] - 1 - is_visual_BS[rows].flip(1).long().argmax(1)
+        return ActionPlaces(rows, last[:, None])
+
+
+@contextmanager
+def recorded_outputs(layers: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
+    """The outputs of `layers`, in the order in which they ran.
+
+    They are kept whole only within the context: take what you need when the last layer is done. Taking it inside a
+    layer's hook would add work to what gradient checkpointing repeats, and autograd holds these tensors anyway.
+    """
+    outputs: list[Tensor] = []
+
+    def keep(module: nn.Module, arguments: Any, output: Any) -> None:
+        outputs.append(output[0] if isinstance(output, tuple) else output)
+
+    handles = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -9,10 +9,20 @@ from typing import Any
 import torch
 from transformers import AutoConfig, set_seed
 
+from llavaction.model.checkpoints import CheckpointFormat, format_of
 from llavaction.model.config import ModelConfig
 from llavaction.model.hf_config import LlavactionConfig
+from llavaction.model.kernels import check_attention, check_loss_kernel, compile_blocks
+from llavaction.model.lora.base import base_of, is_adapter
+from llavaction.model.lora.config import Quantization
+from llavaction.model.lora.quantization import quantized_loading
 from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.model.towers import KINDS
 from llavaction.utils.errors import CheckpointError, ConfigError
+from llavaction.utils.plain import plain
+
+_LOGIT_SETTINGS = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+"""Names under which decoders of transformers keep what they do to the LM head's output."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +43,9 @@ def new_model(
         num_token_ids: ids that the tokenizer can produce; the two placeholder ids must lie above them.
 
     Raises:
-        ConfigError: when the vocabulary has no two free rows for the placeholders.
+        ConfigError: when the vocabulary has no two free rows for the placeholders, or a kernel cannot run here.
     """
+    check_attention(config.attention)
     decoder = {"vocab_size": num_token_ids + 2, **config.decoder}
     if decoder["vocab_size"] < num_token_ids + 2:
         raise ConfigError(
@@ -46,37 +57,95 @@ def new_model(
         text_config=_known({**decoder, "eos_token_id": eos_token_id, "pad_token_id": pad_token_id}, "decoder"),
         vision_feature_layer=config.vision_feature_layer,
         pool_stride=config.pool_stride,
+        pool_mode=config.pool_mode.value,
         newline=config.newline.value,
         supervision=config.supervision.value,
+        supervised_layers=config.supervised_layers.value,
+        distillation=config.distillation.value,
         num_verbs=counts.num_verbs,
         num_nouns=counts.num_nouns,
         num_actions=counts.num_actions,
         video_token_id=decoder["vocab_size"] - 2,
         action_token_id=decoder["vocab_size"] - 1,
-        loss_weights=vars(config.loss_weights),
+        loss_weights=plain(vars(config.loss_weights)),
     )
     hf_config._attn_implementation = config.attention
     set_seed(seed)
+    _check_decoder(hf_config.text_config)
     model = LlavactionForConditionalGeneration(hf_config).to(getattr(torch, config.dtype))
     generation: Any = model.generation_config
     generation.eos_token_id, generation.pad_token_id = eos_token_id, pad_token_id
+    # Placeholders are no words; their rows of the LM head are never taught not to win.
+    generation.suppress_tokens = [hf_config.video_token_id, hf_config.action_token_id]
+    use_kernels(model, config)
     return model
 
 
-def load_model(folder: Path, *, dtype: str, attention: str) -> LlavactionForConditionalGeneration:
-    """Load a saved model.
+def load_model(
+    folder: Path,
+    *,
+    dtype: str,
+    attention: str,
+    quantize: Quantization = Quantization.NONE,
+    base: Path | None = None,
+) -> LlavactionForConditionalGeneration:
+    """Load a saved model; an adapter comes merged into its base.
+
+    Args:
+        dtype: type of the weights; auto takes the type that they are saved in.
+        quantize: form of the decoder's weights; of a whole model only.
+        base: where an adapter's base lies now, if it has moved.
 
     Raises:
-        CheckpointError: when the folder holds none, or its weights do not fit.
+        CheckpointError: when the folder holds none or a public one, its weights do not fit, or an adapter's base is
+            another.
     """
+    check_attention(attention)
+    if is_adapter(folder):
+        from llavaction.model.lora.adapted import merge_adapter  # peft takes seconds to import
+
+        adapted = load_model(base_of(folder, base), dtype=dtype, attention=attention)
+        merge_adapter(adapted, folder)
+        return adapted
     if not (folder / "config.json").is_file():
         raise CheckpointError(
             f"{folder}: no checkpoint (no config.json); set model.checkpoint to a saved model's folder"
         )
+    if format_of(folder) is CheckpointFormat.PUBLIC:
+        raise CheckpointError(
+            f"{folder} is a checkpoint in the public format; convert it with "
+            f"`llavaction convert source={folder} output=FOLDER`"
+        )
     model: LlavactionForConditionalGeneration = LlavactionForConditionalGeneration.from_pretrained(
-        folder, dtype=getattr(torch, dtype), attn_implementation=attention
+        folder,
+        dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+        attn_implementation=attention,
+        **quantized_loading(quantize, dtype),
     )
     return model
+
+
+def use_kernels(model: LlavactionForConditionalGeneration, config: ModelConfig) -> None:
+    """Let a model, just built or loaded, compute its loss and its blocks as `config` says.
+
+    Raises:
+        ConfigError: when this machine cannot.
+    """
+    check_loss_kernel(config.loss_kernel)
+    model.loss_kernel, model.loss_chunk = config.loss_kernel, config.loss_chunk
+    model.vision.chunk = config.vision_chunk
+    if config.compile:
+        compile_blocks(model.vision.tower.encoder.layers, model.decoder.layers)
+
+
+def _check_decoder(text_config: Any) -> None:
+    """Refuse decoders whose language model does more than a linear head: it would be left out without a word."""
+    scaled = [name for name in _LOGIT_SETTINGS if getattr(text_config, name, None) not in (None, 1)]
+    if scaled:
+        raise ConfigError(
+            f"model.decoder.model_type = {text_config.model_type!r} changes its logits by {scaled}, which this model "
+            "does not know; set them to null or choose another decoder"
+        )
 
 
 def _known(arguments: dict[str, Any], part: str) -> dict[str, Any]:
@@ -88,6 +157,8 @@ def _known(arguments: dict[str, Any], part: str) -> dict[str, Any]:
         known = set(AutoConfig.for_model(model_type).to_dict())
     except ValueError as error:
         raise ConfigError(f"model.{part}.model_type = {model_type!r}: {error}") from None
+    if model_type in KINDS and KINDS[model_type].takes_patches:
+        known.add("image_size")  # ours: such a model sees frames of any size
     unknown = sorted(set(arguments) - known)
     if unknown:
         raise ConfigError(f"model.{part} has unknown arguments {unknown}; {model_type} knows {sorted(known)}")

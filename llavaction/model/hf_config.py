@@ -7,9 +7,18 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
-from llavaction.model.config import ActionSupervision, LossWeights, NewlinePosition
+from llavaction.model.config import (
+    NUM_TOKENS,
+    ActionSupervision,
+    Distillation,
+    LossWeights,
+    NewlinePosition,
+    PoolMode,
+    SupervisedLayers,
+)
 from llavaction.model.token_layout import TokenLayout
 from llavaction.utils.errors import CheckpointError
+from llavaction.utils.plain import plain
 
 
 @strict
@@ -27,8 +36,11 @@ class LlavactionConfig(PreTrainedConfig):
     text_config: dict | PreTrainedConfig | None = None
     vision_feature_layer: int = -2
     pool_stride: int = 2
+    pool_mode: str = PoolMode.BILINEAR.value
     newline: str = NewlinePosition.GRID.value
     supervision: str = ActionSupervision.NONE.value
+    supervised_layers: str = SupervisedLayers.LAST_LAYER.value
+    distillation: str = Distillation.NONE.value
     num_verbs: int = 0
     num_nouns: int = 0
     num_actions: int = 0
@@ -42,15 +54,18 @@ class LlavactionConfig(PreTrainedConfig):
         self.text_config = _sub_config(self.text_config, "text_config")
         # Unknown words raise here, at the door.
         self.newline = NewlinePosition(self.newline).value
+        self.pool_mode = PoolMode(self.pool_mode).value
         self.supervision = ActionSupervision(self.supervision).value
-        self.loss_weights = vars(LossWeights(**(self.loss_weights or {})))
+        self.supervised_layers = SupervisedLayers(self.supervised_layers).value
+        self.distillation = Distillation(self.distillation).value
+        self.loss_weights = plain(vars(LossWeights(**(self.loss_weights or {}))))
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
         super().__post_init__(**kwargs)
 
     @property
     def num_action_tokens(self) -> int:
         """Action tokens after each video."""
-        return 1 if self.supervision == ActionSupervision.ONE_TOKEN else 0
+        return NUM_TOKENS[ActionSupervision(self.supervision)]
 
     @property
     def token_layout(self) -> TokenLayout:
@@ -59,6 +74,7 @@ class LlavactionConfig(PreTrainedConfig):
         return TokenLayout(
             patches_per_side=vision.image_size // vision.patch_size,
             pool_stride=self.pool_stride,
+            pool_mode=PoolMode(self.pool_mode),
             newline=NewlinePosition(self.newline),
             num_action_tokens=self.num_action_tokens,
             video_token_id=self.video_token_id,

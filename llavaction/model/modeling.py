@@ -14,11 +14,22 @@ from torch import Tensor, nn
 from transformers import AutoModel, GenerationMixin, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from llavaction.model.action_token import ActionLogits, ActionToken
-from llavaction.model.config import LossWeights, NewlinePosition
+from llavaction.model.action_token import ActionLogits, ActionPlaces, ActionToken, recorded_outputs
+from llavaction.model.config import (
+    LOSS_CHUNK,
+    ActionSupervision,
+    Distillation,
+    LossKernel,
+    LossWeights,
+    NewlinePosition,
+    PoolMode,
+    SupervisedLayers,
+)
 from llavaction.model.fusion import fill_placeholders
 from llavaction.model.hf_config import LlavactionConfig
-from llavaction.model.losses import class_loss_sums, lm_loss_sum
+from llavaction.model.lm_head import LmHead
+from llavaction.model.losses import lm_loss_sum
+from llavaction.model.objective import ActionObjective, Count
 from llavaction.model.pooling import add_newlines, pool_frames
 from llavaction.model.projector import Projector
 from llavaction.model.vision import VisionTower
@@ -32,7 +43,7 @@ class LlavactionOutput(ModelOutput):
     Attributes:
         loss: weighted sum of the terms below, when labels were given.
         logits: `[B, kept, V]`, when no labels were given.
-        lm_loss, verb_loss, noun_loss, action_loss: the unweighted terms, each divided by its global count.
+        lm_loss, verb_loss, noun_loss, action_loss, distill_loss: the unweighted terms, each by its global count.
         action_logits: head scores of the samples that hold an action token, `[A, C]` each.
         action_rows: which samples these are, `[A]`.
     """
@@ -44,6 +55,7 @@ class LlavactionOutput(ModelOutput):
     verb_loss: Tensor | None = None
     noun_loss: Tensor | None = None
     action_loss: Tensor | None = None
+    distill_loss: Tensor | None = None
     action_logits: ActionLogits | None = None
     action_rows: Tensor | None = None
 
@@ -57,6 +69,8 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
     _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012 - read by transformers
     _tied_weights_keys = {"lm_head.weight": "decoder.embed_tokens.weight"}  # noqa: RUF012 - read by transformers
 
@@ -65,17 +79,23 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         vision: Any = config.vision_config
         text: Any = config.text_config
         width = text.hidden_size
+        supervision = ActionSupervision(config.supervision)
         self.vision = VisionTower(vision, config.vision_feature_layer)
         self.projector = Projector(vision.hidden_size, width)
         self.newline = nn.Parameter(torch.empty(width))
         self.action_token = (
-            ActionToken(width, config.num_verbs, config.num_nouns, config.num_actions)
-            if config.num_action_tokens
-            else None
+            None
+            if supervision is ActionSupervision.NONE
+            else ActionToken(supervision, width, config.num_verbs, config.num_nouns, config.num_actions)
         )
         self.decoder = AutoModel.from_config(text)
-        self.lm_head = nn.Linear(width, text.vocab_size, bias=False)
-        self.loss_weights = LossWeights(**(config.loss_weights or {}))
+        self.lm_head = LmHead(width, text.vocab_size)
+        self.loss_kernel, self.loss_chunk = LossKernel.CHUNKED, LOSS_CHUNK
+        self.objective = ActionObjective(
+            SupervisedLayers(config.supervised_layers),
+            Distillation(config.distillation),
+            LossWeights(**(config.loss_weights or {})),
+        )
         self.post_init()
 
     @classmethod
@@ -115,7 +135,7 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         # Of the size of a token embedding of unit norm, so that the decoder's first norm sees nothing odd.
         if module is self:
             nn.init.normal_(self.newline, std=width**-0.5)
-        if isinstance(module, ActionToken):
+        if isinstance(module, ActionToken) and module.embedding is not None:
             nn.init.normal_(module.embedding, std=width**-0.5)
 
     def encode_videos(self, pixel_values_videos: Tensor, num_frames_per_video: Tensor) -> Tensor:
@@ -123,10 +143,16 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
         Args:
             pixel_values_videos: `[T, 3, H, W]`, the frames of all videos one after the other.
-            num_frames_per_video: `[videos]`, how many belong to each; sums to T.
+            num_frames_per_video: `[videos]`, how many belong to each (a picture is one frame); sums to T. Without
+                any, n is 0 and the gradients are zeros.
         """
+        if not len(num_frames_per_video):
+            # One blank frame, none of which is shown: processes whose batches hold no frames run every module too and
+            # have a gradient for every weight, as those wait for that have some.
+            blank = pixel_values_videos.new_zeros(1, *pixel_values_videos.shape[1:])
+            return self.encode_videos(blank, num_frames_per_video.new_ones(1))[:0]
         patches_TND = self.projector(self.vision(pixel_values_videos.to(self.newline.dtype)))
-        pooled_ThhD = pool_frames(patches_TND, self.config.pool_stride)
+        pooled_ThhD = pool_frames(patches_TND, self.config.pool_stride, PoolMode(self.config.pool_mode))
         position = NewlinePosition(self.config.newline)
         videos = pooled_ThhD.split(num_frames_per_video.tolist())
         return torch.cat([add_newlines(video_ThhD, self.newline, position) for video_ThhD in videos])
@@ -137,9 +163,10 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if visual_nD is not None:
             is_visual_BS = input_ids == self.config.video_token_id
             embeds_BSD = fill_placeholders(embeds_BSD, is_visual_BS, visual_nD, "visual")
-        if self.action_token is not None:
+        if self.action_token is not None and self.action_token.embedding is not None:
             is_action_BS = input_ids == self.config.action_token_id
-            vectors = self.action_token.embedding.expand(int(is_action_BS.sum()), -1)
+            num_samples = int(is_action_BS.sum()) // self.action_token.num_tokens
+            vectors = self.action_token.embedding.repeat(num_samples, 1)
             embeds_BSD = fill_placeholders(embeds_BSD, is_action_BS, vectors, "action")
         return embeds_BSD
 
@@ -157,6 +184,7 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
         num_action_labels: Tensor | int | None = None,
+        num_action_samples: Tensor | int | None = None,
         use_cache: bool | None = None,
         **kwargs: Any,
     ) -> LlavactionOutput:
@@ -174,6 +202,7 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
             logits_to_keep: the last so many positions get logits, 0 all; or an index of positions.
             num_items_in_batch: labelled tokens of the whole step over all ranks; this batch's own when None.
             num_action_labels: the same for samples with a class label.
+            num_action_samples: the same for samples that the action heads read, see `action_samples`.
 
         Raises:
             ValueError: when placeholders and vectors differ in number.
@@ -183,47 +212,56 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
             visual_features = self.encode_videos(pixel_values_videos, num_frames_per_video)
         if position_ids is None and attention_mask is not None and past_key_values is None:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
-        decoded = self.decoder(
-            inputs_embeds=self.embed(input_ids, visual_features),
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            past_key_values=past_key_values,
-            use_cache=use_cache,
-        )
+        embeds_BSD = self.embed(input_ids, visual_features)
+        looks_between = labels is not None and self.action_token is not None and self.objective.needs_all_layers
+        with recorded_outputs(self.decoder.layers[:-1] if looks_between else ()) as between:
+            decoded = self.decoder(
+                inputs_embeds=embeds_BSD,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                use_cache=use_cache if labels is None else False,
+            )
         hidden_BSD = decoded.last_hidden_state
         output = LlavactionOutput(past_key_values=decoded.past_key_values)
+        states: list[Tensor] = []
         if self.action_token is not None:
-            rows_A, columns_A = (input_ids == self.config.action_token_id).nonzero(as_tuple=True)
-            output.action_rows = rows_A
-            output.action_logits = self.action_token(hidden_BSD[rows_A, columns_A])
+            places = self._action_places(input_ids)
+            states = [places.take(layer_BSD) for layer_BSD in (embeds_BSD, *between, hidden_BSD)]
+            output.action_rows = places.rows_A
+            output.action_logits = self.action_token(states[-1])
         if labels is None:
             kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
             output.logits = self.lm_head(hidden_BSD[:, kept])
         else:
-            self._add_losses(output, hidden_BSD, labels, action_labels, num_items_in_batch, num_action_labels)
+            lm_loss = lm_loss_sum(hidden_BSD, labels, self.lm_head, self.loss_kernel, self.loss_chunk)
+            output.lm_loss = lm_loss.mean(num_items_in_batch)
+            output.loss = output.lm_loss
+            if states:
+                labels_A3 = None if action_labels is None else action_labels[output.action_rows]
+                self._add_action_losses(output, states, labels_A3, (num_action_labels, num_action_samples))
         return output
 
-    def _add_losses(
-        self,
-        output: LlavactionOutput,
-        hidden_BSD: Tensor,
-        labels: Tensor,
-        action_labels: Tensor | None,
-        num_items_in_batch: Tensor | int | None,
-        num_action_labels: Tensor | int | None,
+    def action_samples(self, input_ids: Tensor) -> Tensor:
+        """Which rows of `input_ids` the action heads read: `[A]`."""
+        return self._action_places(input_ids).rows_A
+
+    def _action_places(self, input_ids: Tensor) -> ActionPlaces:
+        assert self.action_token is not None
+        is_action_BS = input_ids == self.config.action_token_id
+        return self.action_token.places(is_action_BS, input_ids == self.config.video_token_id)
+
+    def _add_action_losses(
+        self, output: LlavactionOutput, states: list[Tensor], labels_A3: Tensor | None, counts: tuple[Count, Count]
     ) -> None:
-        output.lm_loss = lm_loss_sum(hidden_BSD, labels, self.lm_head).mean(num_items_in_batch)
-        output.loss = output.lm_loss
-        if output.action_logits is None or action_labels is None:
-            return
-        weights = self.loss_weights
-        sums = class_loss_sums(output.action_logits, action_labels[output.action_rows])
-        output.verb_loss, output.noun_loss, output.action_loss = (s.mean(num_action_labels) for s in sums)
-        output.loss = output.lm_loss + weights.action * (
-            weights.verb * output.verb_loss
-            + weights.noun * output.noun_loss
-            + weights.action_class * output.action_loss
-        )
+        assert self.action_token is not None and output.loss is not None
+        if labels_A3 is not None:
+            terms = self.objective.class_losses(self.action_token, states, labels_A3, counts[0])
+            output.verb_loss, output.noun_loss, output.action_loss = terms
+            output.loss = output.loss + self.objective.weigh(*terms)
+        output.distill_loss = self.objective.distillation_loss(states, counts[1])
+        if output.distill_loss is not None:
+            output.loss = output.loss + self.objective.weights.distillation * output.distill_loss
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Pixels go in once: the cache holds what they became."""

@@ -9,20 +9,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from llavaction.model.config import NewlinePosition
+from llavaction.model.config import NewlinePosition, PoolMode
+from llavaction.model.token_layout import pooled_side
 
 
-def pool_frames(patches_TND: Tensor, stride: int) -> Tensor:
-    """Bilinear pooling of square patch grids to ceil(side / stride) per side: `[T, h, h, D]`.
+def pool_frames(patches_TND: Tensor, stride: int, mode: PoolMode = PoolMode.BILINEAR) -> Tensor:
+    """Pooling of square patch grids to h per side, see `pooled_side`: `[T, h, h, D]`.
 
-    No antialiasing, corners not aligned (paper section 3.2; 27 to 14 per side for stride 2).
+    Bilinear: no antialiasing, corners not aligned (paper section 3.2; 27 to 14 per side for stride 2). Average and max
+    pool whole cells of stride x stride patches (27 to 13), as the public code does; what is left at the border is not
+    seen.
     """
     num_frames, num_patches, width = patches_TND.shape
     side = int(num_patches**0.5)
     grid_TDhh = patches_TND.transpose(1, 2).reshape(num_frames, width, side, side)
-    if stride > 1:
-        pooled = -(-side // stride)
+    if stride > 1 and mode is PoolMode.BILINEAR:
+        pooled = pooled_side(side, stride, mode)
         grid_TDhh = functional.interpolate(grid_TDhh, size=(pooled, pooled), mode="bilinear", align_corners=False)
+    elif stride > 1 and mode is PoolMode.AVERAGE:
+        grid_TDhh = functional.avg_pool2d(grid_TDhh, stride)
+    elif stride > 1:
+        grid_TDhh = functional.max_pool2d(grid_TDhh, stride)
     return grid_TDhh.permute(0, 2, 3, 1)
 
 

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedConfig
 
+from llavaction.model.partitioned import is_partitioned, largest_over_processes
+from llavaction.model.patches import embed_patches_by_product
+from llavaction.model.towers import kind_of
 from llavaction.utils.errors import ConfigError
 
 
@@ -17,10 +20,16 @@ class VisionTower(nn.Module):
 
     LLaVA-style models read the second-to-last hidden state (`feature_layer` -2) before any final norm, so the
     last block, the final norm and the pooling head are left out: no memory, no time, no unused parameters.
+
+    Attributes:
+        chunk: frames that go through the tower at a time, 0 for all. It bounds what is not kept: everything when the
+            tower is frozen, what is recomputed with gradient checkpointing.
     """
 
     def __init__(self, config: PreTrainedConfig, feature_layer: int) -> None:
         super().__init__()
+        self.kind = kind_of(config)
+        self.chunk = 0
         # The tower stays a PreTrainedModel, so that transformers initialises and restores it by its own rules.
         self.tower = AutoModel.from_config(config)
         blocks = self.tower.encoder.layers
@@ -32,10 +41,26 @@ class VisionTower(nn.Module):
         if getattr(self.tower, "use_head", False):
             self.tower.use_head = False
             del self.tower.head
+        embed_patches_by_product(self.tower)
 
     def forward(self, pixels_T3HW: Tensor) -> Tensor:
-        """Features `[T, N, D]` of frames `[T, 3, H, W]`; no graph is kept when all weights are frozen."""
+        """Features `[T, N, D]` of frames `[T, 3, H, W]` in [-1, 1]; no graph is kept when all weights are frozen."""
         trainable = any(parameter.requires_grad for parameter in self.parameters())
         with torch.set_grad_enabled(torch.is_grad_enabled() and trainable):
-            features: Tensor = self.tower(pixels_T3HW).last_hidden_state
-        return features
+            parts = [self._encode(frames) for frames in self._split(pixels_T3HW)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _split(self, pixels_T3HW: Tensor) -> list[Tensor]:
+        """The frames of each pass; none are in a pass that only other processes have frames for."""
+        passes = list(pixels_T3HW.split(self.chunk or len(pixels_T3HW)))
+        if self.chunk and is_partitioned(self):
+            most = largest_over_processes(len(passes), pixels_T3HW.device)
+            passes += [pixels_T3HW[:0]] * (most - len(passes))
+        return passes
+
+    def _encode(self, pixels_T3HW: Tensor) -> Tensor:
+        num_frames = len(pixels_T3HW)
+        # Without frames a blank one runs, as all processes must run all modules.
+        frames = pixels_T3HW if num_frames else pixels_T3HW.new_zeros(1, *pixels_T3HW.shape[1:])
+        features: Tensor = self.tower(**self.kind.inputs(frames, self.tower.config.patch_size)).last_hidden_state
+        return features[:num_frames, self.kind.num_class_tokens :]

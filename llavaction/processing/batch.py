@@ -1,6 +1,6 @@
-"""A batch: padded rows and the frames of all their videos.
+"""A batch: padded rows and the frames of all their videos and pictures.
 
-B batch, S longest sequence, T frames of all videos together, R resolution.
+B batch, S longest sequence, T frames of all media together, R resolution.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Batch(TypedDict):
 
     Attributes:
         input_ids, labels, attention_mask: int64 `[B, S]`.
-        pixel_values_videos: float32 `[T, 3, R, R]`.
-        num_frames_per_video: int64 `[B]`.
+        pixel_values_videos: float32 `[T, 3, R, R]`; T is 0 where no sample shows anything.
+        num_frames_per_video: int64 `[media]`, row by row in the order of their placeholders; a row may have none.
         action_labels: int64 `[B, 3]`.
     """
 
@@ -48,7 +48,9 @@ class Collator:
             attention_mask=attention_mask,
             labels=labels,
             pixel_values_videos=torch.cat([example.pixel_values for example in examples]),
-            num_frames_per_video=torch.tensor([len(example.pixel_values) for example in examples]),
+            num_frames_per_video=torch.tensor(
+                [count for example in examples for count in example.num_frames], dtype=torch.long
+            ),
             action_labels=torch.tensor([example.action_label for example in examples]),
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 from torch.utils.data import Dataset
 
+from llavaction.processing.media import load_media
 from llavaction.processing.processor import Example, Processor
 from llavaction.sft.samples import Sample
 from llavaction.utils.errors import VideoError
@@ -20,12 +23,23 @@ class SftDataset(Dataset[Example]):
     worker or process the item is made.
     """
 
-    def __init__(self, samples: Sequence[Sample], clips: ClipLoader, processor: Processor, *, jitter: bool, seed: int):
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        clips: ClipLoader,
+        processor: Processor,
+        *,
+        jitter: bool,
+        seed: int,
+        media_folders: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`media_folders`: by sample id, where the files of each sample with `media` lie."""
         self._samples = samples
         self._clips = clips
         self._processor = processor
         self._jitter = jitter
         self._seed = seed
+        self._media_folders = media_folders or {}
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -34,10 +48,22 @@ class SftDataset(Dataset[Example]):
         epoch, idx = divmod(item, len(self._samples))
         sample = self._samples[idx]
         rng = rng_for(self._seed, "frames", epoch, sample.sample_id) if self._jitter else None
-        clip = sample.shown_clip
-        num_frames = self._processor.config.num_frames
         try:
-            loaded = self._clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=num_frames, rng=rng)
+            shown = self._load(sample, rng)
         except VideoError as error:
             raise VideoError(f"sample {sample.sample_id!r}: {error}") from error
-        return self._processor.example(sample, loaded.frames)
+        return self._processor.example(sample, shown)
+
+    def _load(self, sample: Sample, rng: np.random.Generator | None) -> list[np.ndarray]:
+        """What the sample shows: frames of each medium in order, nothing for text alone."""
+        num_frames = self._processor.config.num_frames
+        if sample.clip is not None:
+            clip = sample.clip
+            loaded = self._clips.load(
+                clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=num_frames, rng=rng
+            )
+            return [loaded.frames]
+        if not sample.media:
+            return []
+        folder = self._media_folders[sample.sample_id]
+        return [load_media(medium, folder, self._clips, num_frames, rng) for medium in sample.media]

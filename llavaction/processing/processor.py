@@ -1,11 +1,11 @@
 """From a sample and its frames to ids, labels and pixels.
 
-S sequence, T frames, R resolution.
+S sequence, T frames of all media together, H height, W width, R resolution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from llavaction.model.config import IGNORE, NO_LABEL, NewlinePosition
+from llavaction.model.config import IGNORE, NO_LABEL, NewlinePosition, PoolMode
 from llavaction.model.token_layout import TokenLayout
 from llavaction.processing.chat import IM_END, IM_START, Piece, PieceKind, open_answer, render_prompt
 from llavaction.processing.images import prepare_frames
 from llavaction.processing.tokenizer import load_tokenizer
-from llavaction.sft.samples import Role, Sample, Turn
+from llavaction.sft.samples import MediaKind, Role, Sample, Turn
 from llavaction.utils.errors import CheckpointError, DataError
 from llavaction.utils.jsonl import read_json, write_json
 
@@ -44,7 +44,8 @@ class Example:
     Attributes:
         input_ids: int64 `[S]` with placeholders.
         labels: int64 `[S]`, -100 where nothing is supervised.
-        pixel_values: float32 `[T, 3, R, R]`.
+        pixel_values: float32 `[T, 3, R, R]`; T is 0 where nothing is shown.
+        num_frames: how many of them belong to each medium, in the order of their placeholders.
         action_label: verb, noun and action id, or -1 each.
     """
 
@@ -52,6 +53,7 @@ class Example:
     input_ids: Tensor
     labels: Tensor
     pixel_values: Tensor
+    num_frames: tuple[int, ...]
     action_label: tuple[int, int, int]
 
 
@@ -64,14 +66,27 @@ class Processor:
         vocabulary: dict[str, int] = tokenizer.get_vocab()
         self._special = {PieceKind.IM_START: vocabulary[IM_START], PieceKind.IM_END: vocabulary[IM_END]}
 
-    def example(self, sample: Sample, frames: np.ndarray) -> Example:
+    def example(self, sample: Sample, media: Sequence[np.ndarray]) -> Example:
         """The whole conversation with its labels, for training.
 
+        Args:
+            media: what the sample shows, in order: frames of each medium, uint8 `[T, H, W, 3]`.
+
         Raises:
-            DataError: when it is longer than `max_length` or nothing in it is supervised.
+            DataError: when it is longer than `max_length`, nothing in it is supervised, its marks do not fit its
+                media, or it has an action label but no place for an action token.
         """
-        pieces = render_prompt(self.config.system_prompt, sample.turns, has_video=True)
-        ids, labels = self._encode(pieces, len(frames))
+        has_action_token = shows_one_video(sample)
+        if sample.action is not None and not has_action_token:
+            raise DataError(
+                f"sample {sample.sample_id!r} has an action label, but the action token stands after exactly one clip "
+                "or video; leave `action` out, or show one"
+            )
+        placeholders = [self.config.layout.placeholders(len(frames), has_action_token) for frames in media]
+        try:
+            ids, labels = self._encode(render_prompt(self.config.system_prompt, sample.turns, len(media)), placeholders)
+        except DataError as error:
+            raise DataError(f"sample {sample.sample_id!r}: {error}") from None
         if len(ids) > self.config.max_length:
             raise DataError(
                 f"sample {sample.sample_id!r} has {len(ids)} tokens, the limit is {self.config.max_length}; use fewer "
@@ -84,21 +99,22 @@ class Processor:
             sample_id=sample.sample_id,
             input_ids=torch.tensor(ids),
             labels=torch.tensor(labels),
-            pixel_values=self.pixels(frames),
+            pixel_values=torch.cat([self._no_pixels(), *(self.pixels(frames) for frames in media)]),
+            num_frames=tuple(len(frames) for frames in media),
             action_label=(NO_LABEL,) * 3 if action is None else (action.verb_id, action.noun_id, action.action_id),
         )
 
     def prompt_ids(self, turns: Iterable[Turn], num_frames: int) -> list[int]:
-        """Ids of `turns` (the last one a question) and the opening of the answer."""
+        """Ids of `turns` (the last one a question) about a clip of `num_frames`, and the opening of the answer."""
         turns = list(turns)
         if not turns or turns[-1].role is not Role.USER:
             raise DataError("a prompt must end with a user turn")
-        pieces = [*render_prompt(self.config.system_prompt, turns, has_video=True), *open_answer()]
-        return self._encode(pieces, num_frames)[0]
+        pieces = [*render_prompt(self.config.system_prompt, turns, num_media=1), *open_answer()]
+        return self._encode(pieces, [self.config.layout.placeholders(num_frames)])[0]
 
     def answer_ids(self, text: str) -> list[int]:
         """Ids of an answer's text, as they follow `prompt_ids` in training, without the end token."""
-        return self._encode([Piece(PieceKind.TEXT, text)], 0)[0]
+        return self._text_ids(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of generated ids, special tokens left out."""
@@ -132,19 +148,25 @@ class Processor:
             row = read_json(path)
             layout = dict(row.pop("layout"))
             newline = NewlinePosition(layout.pop("newline"))
-            config = ProcessorConfig(layout=TokenLayout(newline=newline, **layout), **row)
+            pool_mode = PoolMode(layout.pop("pool_mode", PoolMode.BILINEAR))
+            config = ProcessorConfig(layout=TokenLayout(newline=newline, pool_mode=pool_mode, **layout), **row)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: {type(error).__name__}: {error}") from None
         return cls(load_tokenizer(str(folder)), config)
 
-    def _encode(self, pieces: Iterable[Piece], num_frames: int) -> tuple[list[int], list[int]]:
+    def _no_pixels(self) -> Tensor:
+        return torch.empty((0, 3, self.config.resolution, self.config.resolution))
+
+    def _encode(self, pieces: Iterable[Piece], placeholders: Sequence[list[int]]) -> tuple[list[int], list[int]]:
+        """Ids and labels; the visual pieces take the placeholders of one medium after the other."""
         ids: list[int] = []
         labels: list[int] = []
+        media = iter(placeholders)
         for piece in pieces:
             if piece.kind is PieceKind.TEXT:
                 new = self._text_ids(piece.text)
-            elif piece.kind is PieceKind.VIDEO:
-                new = self.config.layout.placeholders(num_frames)
+            elif piece.kind is PieceKind.VISUAL:
+                new = next(media)
             else:
                 new = [self._special[piece.kind]]
             ids += new
@@ -155,3 +177,11 @@ class Processor:
         # split_special_tokens: "<|im_end|>" inside a narration is five harmless pieces of text, not a turn's end.
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return ids
+
+
+def shows_one_video(sample: Sample) -> bool:
+    """Whether a sample shows exactly one clip or video, after which action tokens stand.
+
+    Beside pictures or a second video it would not be clear whose action is meant.
+    """
+    return sample.clip is not None or [medium.kind for medium in sample.media] == [MediaKind.VIDEO]

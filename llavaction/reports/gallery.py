@@ -58,8 +58,10 @@ def draw_gallery(config: GalleryConfig, runs: Mapping[str, str], video: VideoCon
         )
     clips = ClipLoader(video)
     frames = [
-        clips.load(clip.video_id, clip.start_s, clip.stop_s, num_frames=config.num_frames).frames
-        for clip in (sample.shown_clip for sample in chosen)
+        clips.load(
+            clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=config.num_frames
+        ).frames
+        for sample, clip in ((sample, sample.shown_clip) for sample in chosen)
     ]
     _draw(chosen, frames, answers, path)
 

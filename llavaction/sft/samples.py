@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,15 @@ class ActionLabel:
 
 @dataclass(frozen=True)
 class Option:
-    """One choice of a question, the action class it stands for, and the answer that chooses it."""
+    """One choice of a question, the action class it stands for, and the answer that chooses it.
+
+    `source` is the strategy that brought it as a wrong option; None for the right one.
+    """
 
     text: str
     action_id: int
     answer: str
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,8 @@ class Sample:
         roles = [turn.role for turn in self.turns]
         if not roles or roles != [Role.USER, Role.ASSISTANT] * (len(roles) // 2):
             raise self._fail(f"turns must alternate user, assistant; found {[str(role) for role in roles]}")
+        if (self.segment_id is None) != (self.view is View.REPLAY):
+            raise self._fail("every view is about a segment and names it, save replay")
         if self.clip is not None:
             if self.media:
                 raise self._fail("it shows a clip and files; one or the other")
@@ -237,7 +244,7 @@ class Sample:
 def _plain(value: Any) -> Any:
     """A field as JSON takes it."""
     if isinstance(value, tuple):
-        return [vars(item) for item in value]
+        return [{name: part for name, part in vars(item).items() if part is not None} for item in value]
     return vars(value) if hasattr(value, "__dataclass_fields__") else value
 
 
@@ -248,13 +255,33 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> list[str]:
     return lines
 
 
+def sample_files(path: Path) -> list[Path]:
+    """The files that hold the samples of `path`: itself, or its shards `NAME-00000-of-00004.jsonl`, in order."""
+    shards = path.parent.glob(f"{glob_escape(path.stem)}-[0-9]*-of-[0-9]*{path.suffix}")
+    return ([path] if path.is_file() else []) + sorted(shards)
+
+
 def read_samples(path: Path) -> list[Sample]:
-    """Read a JSONL file of samples.
+    """Read a JSONL file of samples, or its shards.
 
     Raises:
-        DataError: naming the line, when one is no sample or an id stands twice.
+        DataError: naming the line, when one is no sample or an id stands twice; when a shard is missing.
     """
-    samples = read_unique(path, Sample.from_row, lambda sample: sample.sample_id)
+    files = sample_files(path) or [path]
+    _check_whole(path, files)
+    samples: dict[str, Sample] = {}
+    for file in files:
+        for sample in read_unique(file, Sample.from_row, lambda sample: sample.sample_id):
+            if samples.setdefault(sample.sample_id, sample) is not sample:
+                raise DataError(f"{file}: {sample.sample_id!r} stands in another file of {path} too")
     if not samples:
         raise DataError(f"{path}: no samples in it")
-    return samples
+    return list(samples.values())
+
+
+def _check_whole(path: Path, files: list[Path]) -> None:
+    if files == [path]:
+        return
+    expected = [f"{path.stem}-{number:05}-of-{len(files):05}{path.suffix}" for number in range(len(files))]
+    if [file.name for file in files] != expected:
+        raise DataError(f"{path}: expected the shards {expected}, found {[file.name for file in files]}")

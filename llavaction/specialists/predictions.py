@@ -8,9 +8,9 @@ null where the source ranks without scores). The schema's metadata holds the tex
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from llavaction.annotations.vocabulary import Vocabulary
 from llavaction.utils.errors import DataError
 
 _KEYS = b"llavaction.action_keys"
+_COLUMNS = {"segment_id", "action_ids", "scores"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,23 @@ class TopKPredictions:
         """
         row = self._row_by_id.get(segment_id)
         if row is None:
-            raise DataError(f"{self.source}: no prediction for segment {segment_id!r}; it has {len(self.segment_ids)}")
+            raise self._no_prediction(segment_id)
         return [int(action_id) for action_id in self.action_ids[row]]
+
+    def in_order_of(self, table: SegmentTable) -> TopKPredictions:
+        """The same predictions, row by row those of `table`, all of which must be there.
+
+        Raises:
+            DataError: when a segment has no prediction.
+        """
+        segment_ids = tuple(segment.segment_id for segment in table)
+        if segment_ids == self.segment_ids:
+            return self
+        missing = [segment_id for segment_id in segment_ids if segment_id not in self._row_by_id]
+        if missing:
+            raise self._no_prediction(missing[0])
+        rows = [self._row_by_id[segment_id] for segment_id in segment_ids]
+        return replace(self, segment_ids=segment_ids, action_ids=self.action_ids[rows], scores=self.scores[rows])
 
     def check_covers(self, table: SegmentTable) -> None:
         """Make sure that these are predictions for exactly the segments of `table`.
@@ -92,6 +108,9 @@ class TopKPredictions:
                 "the predictions belong to another split or edition"
             )
 
+    def _no_prediction(self, segment_id: str) -> DataError:
+        return DataError(f"{self.source}: no prediction for segment {segment_id!r}; it has {len(self.segment_ids)}")
+
     def recall_at(self, table: SegmentTable, vocabulary: Vocabulary, k: int) -> float:
         """Share of the segments of `table` whose true action is among the first `k`."""
         hits = 0
@@ -106,14 +125,15 @@ def save_predictions(predictions: TopKPredictions, vocabulary: Vocabulary, path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    scores: Sequence[Sequence[float | None]] = [
-        [None if np.isnan(score) else float(score) for score in row] for row in predictions.scores
-    ]
+    # Where each segment's list begins and ends in the flat arrays.
+    ends = np.arange(len(predictions.segment_ids) + 1, dtype=np.int32) * predictions.top_k
+    # from_pandas: NaN becomes null.
+    scores = pa.array(predictions.scores.ravel(), pa.float32(), from_pandas=True)
     table = pa.table(
         {
             "segment_id": pa.array(predictions.segment_ids, pa.string()),
-            "action_ids": pa.array(predictions.action_ids.tolist(), pa.list_(pa.int32())),
-            "scores": pa.array(scores, pa.list_(pa.float32())),
+            "action_ids": pa.ListArray.from_arrays(ends, pa.array(predictions.action_ids.ravel(), pa.int32())),
+            "scores": pa.ListArray.from_arrays(ends, scores),
         }
     ).replace_schema_metadata({_KEYS: json.dumps(vocabulary.action_keys).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,22 +148,39 @@ def load_predictions(path: Path, vocabulary: Vocabulary) -> TopKPredictions:
     Raises:
         DataError: when it is not such a file, or names an action that `vocabulary` lacks.
     """
+    content = read_parquet(path)
+    if not is_saved_table(content):
+        raise DataError(f"{path}: needs columns {sorted(_COLUMNS)} and the action keys in its metadata")
+    return from_saved_table(path, content, vocabulary)
+
+
+def read_parquet(path: Path) -> Any:
+    """A Parquet file as an Arrow table.
+
+    Raises:
+        DataError: when the file is missing or something else.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        return pq.read_table(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise DataError(f"{path}: not a Parquet file ({error})") from None
-    metadata = table.schema.metadata or {}
-    columns = {"segment_id", "action_ids", "scores"}
-    if _KEYS not in metadata or not columns <= set(table.column_names):
-        raise DataError(f"{path}: needs columns {sorted(columns)} and the action keys in its metadata")
-    keys: list[str] = json.loads(metadata[_KEYS])
-    action_ids = _rectangle(path, table.column("action_ids").to_pylist(), np.int32)
-    scores = _rectangle(path, table.column("scores").to_pylist(), np.float32)
+
+
+def is_saved_table(content: Any) -> bool:
+    """Whether an Arrow table has what `save_predictions` writes."""
+    return _KEYS in (content.schema.metadata or {}) and set(content.column_names) >= _COLUMNS
+
+
+def from_saved_table(path: Path, content: Any, vocabulary: Vocabulary) -> TopKPredictions:
+    """The predictions of an Arrow table that `save_predictions` wrote; see `load_predictions`."""
+    keys: list[str] = json.loads(content.schema.metadata[_KEYS])
+    action_ids = _rectangle(path, content.column("action_ids"), np.int32)
+    scores = _rectangle(path, content.column("scores"), np.float32)
     used = np.unique(action_ids)
     if used.size and not 0 <= used[0] <= used[-1] < len(keys):
         raise DataError(f"{path}: action ids {used[0]} to {used[-1]}, but its metadata names {len(keys)} actions")
@@ -154,11 +191,16 @@ def load_predictions(path: Path, vocabulary: Vocabulary) -> TopKPredictions:
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
         action_ids = renumber[action_ids]
-    return TopKPredictions(str(path), tuple(table.column("segment_id").to_pylist()), action_ids, scores)
+    return TopKPredictions(str(path), tuple(content.column("segment_id").to_pylist()), action_ids, scores)
 
 
-def _rectangle(path: Path, rows: list[list[float | None]], dtype: type) -> np.ndarray:
-    lengths = {len(row) for row in rows}
+def _rectangle(path: Path, column: Any, dtype: type) -> np.ndarray:
+    """A column of lists of one length as `[N, K]`; null becomes NaN."""
+    import pyarrow as pa
+
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    lengths = {len(row) for row in column} if is_list else set()
     if len(lengths) != 1:
         raise DataError(f"{path}: rows hold {sorted(lengths)} predictions; all must hold the same number")
-    return np.array([[np.nan if value is None else value for value in row] for row in rows]).astype(dtype)
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, dtype).reshape(len(column), lengths.pop())

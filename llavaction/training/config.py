@@ -18,6 +18,8 @@ class Part(StrEnum):
     PROJECTOR = "projector"
     DECODER = "decoder"
     ACTION = "action"
+    LORA = "lora"
+    """The adapters, wherever they are; the layers that they are on belong to the parts above."""
 
 
 class Precision(StrEnum):
@@ -56,6 +58,8 @@ class LearningRates:
     """Decoder and LM head."""
     action: float = 1e-5
     """Action token and its heads."""
+    lora: float = 1e-4
+    """Adapters, which start from nothing (paper: 1e-4); without effect unless `lora.targets` asks for some."""
 
     def of(self, part: Part) -> float:
         """The rate of one part."""
@@ -124,5 +128,7 @@ class TrainConfig:
             raise ConfigError(f"train.max_steps = {self.max_steps}: must be 0 or more, or null")
         if self.epochs <= 0:
             raise ConfigError(f"train.epochs = {self.epochs}: must be above 0; train.max_steps=0 trains nothing")
-        if len(self.freeze) >= len(Part):
+        if len(self.freeze) >= len(Part) - 1:
             raise ConfigError("train.freeze names every part; nothing is left to train")
+        if Part.LORA in self.freeze:
+            raise ConfigError("train.freeze names lora; lora=none trains without adapters")

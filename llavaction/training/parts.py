@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -20,8 +21,11 @@ _PART_BY_MODULE = {
 
 
 def part_of(parameter_name: str) -> Part:
-    """The part that a parameter belongs to, by the first word of its name."""
-    return _PART_BY_MODULE[parameter_name.removeprefix("module.").split(".")[0]]
+    """The part that a parameter belongs to, by the first word of its name; adapters are a part of their own."""
+    words = parameter_name.removeprefix("module.").removeprefix("base_model.model.").split(".")
+    if any(word.startswith("lora_") for word in words):
+        return Part.LORA
+    return _PART_BY_MODULE[words[0]]
 
 
 def freeze_parts(model: nn.Module, parts: Collection[Part]) -> None:
@@ -31,13 +35,30 @@ def freeze_parts(model: nn.Module, parts: Collection[Part]) -> None:
 
 
 def count_parameters(model: nn.Module) -> dict[str, dict[str, int]]:
-    """Parameters of each part: all, and those that train."""
-    counts = {part.value: {"all": 0, "trained": 0} for part in Part}
-    for name, parameter in model.named_parameters():
-        entry = counts[part_of(name).value]
-        entry["all"] += parameter.numel()
-        entry["trained"] += parameter.numel() * parameter.requires_grad
+    """Parameters of each part: all, and those that train. Parts that the model does not have are left out."""
+    counts: dict[str, dict[str, int]] = {}
+    for part in Part:
+        weights = [weight for name, weight in model.named_parameters() if part_of(name) is part]
+        if weights:
+            trained = sum(_size(weight) for weight in weights if weight.requires_grad)
+            counts[part.value] = {"all": sum(map(_size, weights)), "trained": trained}
     return counts
+
+
+def parameter_table(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """What `count_parameters` found, as lines to be read: each part, its parameters, and what share of them trains."""
+    total = {key: sum(entry[key] for entry in counts.values()) for key in ("all", "trained")}
+    rows = [
+        f"{name:<10}{entry['all']:>15,}{entry['trained']:>15,}{entry['trained'] / max(entry['all'], 1):>9.2%}"
+        for name, entry in {**counts, "total": total}.items()
+    ]
+    return "\n".join([f"{'part':<10}{'parameters':>15}{'trained':>15}{'share':>9}", *rows])
+
+
+def _size(weight: nn.Parameter) -> int:
+    """Numbers in a weight, also where it holds two in each byte (4-bit weights keep their shape aside)."""
+    state = getattr(weight, "quant_state", None)
+    return math.prod(weight.shape if state is None else state.shape)
 
 
 def parameter_groups(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from llavaction.model.build import ClassCounts, load_model, new_model
 from llavaction.model.config import ModelConfig
+from llavaction.model.lora.adapted import AdaptedModel
+from llavaction.model.lora.config import LoraConfig
 from llavaction.model.modeling import LlavactionForConditionalGeneration
 from llavaction.processing.batch import Collator
 from llavaction.processing.dataset import SftDataset
@@ -24,7 +27,8 @@ from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample
 from llavaction.training.callbacks import MetricsFile, ProcessorSaver, ProgressBar
 from llavaction.training.config import CHECKPOINT, Precision, TrainConfig, WandbMode
-from llavaction.training.parts import count_parameters, freeze_parts
+from llavaction.training.lora import check_lora, with_lora
+from llavaction.training.parts import count_parameters, freeze_parts, parameter_table
 from llavaction.training.stream import EpochStream
 from llavaction.training.trainer import ActionTrainer
 from llavaction.utils.errors import ConfigError
@@ -37,7 +41,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Everything a run needs; `deepspeed` is empty for plain data parallelism."""
+    """Everything a run needs; `deepspeed` is empty for plain data parallelism, `media_folders` without `media`.
+
+    `lora` trains adapters on the checkpoint that `model` names.
+    """
 
     folder: Path
     samples: list[Sample]
@@ -46,6 +53,8 @@ class TrainingRun:
     model: ModelConfig
     train: TrainConfig
     deepspeed: dict[str, Any]
+    media_folders: Mapping[str, Path] = field(default_factory=dict)
+    lora: LoraConfig = field(default_factory=LoraConfig)
 
 
 def train(run: TrainingRun) -> Path:
@@ -59,11 +68,10 @@ def train(run: TrainingRun) -> Path:
     final = run.folder / CHECKPOINT
     if final.exists():
         raise ConfigError(f"{final} exists: this run is finished; choose another folder with output=FOLDER")
+    check_lora(run.lora, run.model, run.train, run.deepspeed)
     share_cores(run.train.num_workers)
-    model, processor = _build(run)
-    freeze_parts(model, run.train.freeze)
-    for part, counts in count_parameters(model).items():
-        logger.info("%s: %s parameters, %s train", part, f"{counts['all']:,}", f"{counts['trained']:,}")
+    model, processor = _trainable(run)
+    logger.info("what trains:\n%s", parameter_table(count_parameters(model)))
     num_steps = _num_steps(run)
     # Renamed when all is in it: a folder of the final name is whole.
     partial = final.with_suffix(".partial")
@@ -86,11 +94,21 @@ def train(run: TrainingRun) -> Path:
     return final
 
 
+def _trainable(run: TrainingRun) -> tuple[PreTrainedModel | AdaptedModel, Processor]:
+    """The model with what does not train frozen, and adapters where they are asked for."""
+    model, processor = _build(run)
+    if run.lora.is_on:
+        assert run.model.checkpoint is not None
+        return with_lora(model, run.lora, Path(run.model.checkpoint), run.train), processor
+    freeze_parts(model, run.train.freeze)
+    return model, processor
+
+
 def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Processor]:
     config = run.model
     if config.checkpoint is not None:
         folder = Path(config.checkpoint)
-        model = load_model(folder, dtype=config.dtype, attention=config.attention)
+        model = load_model(folder, dtype=config.dtype, attention=config.attention, quantize=run.lora.quantize)
         if model.action_token is not None:
             ClassTable.load(folder).check_same(run.classes, str(folder), "the mixture")
         return model, Processor.load(folder)
@@ -134,9 +152,14 @@ def _num_steps(run: TrainingRun) -> int:
 
 
 def _make_trainer(
-    run: TrainingRun, model: LlavactionForConditionalGeneration, processor: Processor, num_steps: int
+    run: TrainingRun, model: PreTrainedModel | AdaptedModel, processor: Processor, num_steps: int
 ) -> ActionTrainer:
     config = run.train
+    if run.deepspeed and "LOCAL_RANK" not in os.environ:
+        raise ConfigError(
+            "deepspeed is configured: start its processes, also a single one, by "
+            "torchrun --nproc_per_node 1 -m llavaction train ..., or set deepspeed=none"
+        )
     arguments = _training_arguments(run, num_steps)
     if arguments.n_gpu > 1:
         raise ConfigError(
@@ -144,11 +167,18 @@ def _make_trainer(
             f"torchrun --nproc_per_node {arguments.n_gpu} -m llavaction train ..."
         )
     length = num_steps * config.batch_size * config.gradient_accumulation * num_processes()
-    clips = ClipLoader(run.video)
+    dataset = SftDataset(
+        run.samples,
+        ClipLoader(run.video),
+        processor,
+        jitter=config.jitter,
+        seed=config.seed,
+        media_folders=run.media_folders,
+    )
     trainer = ActionTrainer(
         model=model,
         args=arguments,
-        train_dataset=SftDataset(run.samples, clips, processor, jitter=config.jitter, seed=config.seed),
+        train_dataset=dataset,
         data_collator=Collator(processor.pad_id),
         stream=EpochStream(len(run.samples), length, config.seed),
         rate_of=config.lr.of,
@@ -158,6 +188,8 @@ def _make_trainer(
             ProcessorSaver(processor),
         ],
     )
+    if trainer.is_deepspeed_enabled != bool(run.deepspeed):
+        raise ConfigError("deepspeed is configured, but accelerate did not start it; unset ACCELERATE_USE_CPU")
     trainer.remove_callback(PrinterCallback)
     return trainer
 

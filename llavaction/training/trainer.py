@@ -14,7 +14,7 @@ from llavaction.model.config import NO_LABEL
 from llavaction.training.config import Part
 from llavaction.training.parts import parameter_groups
 
-TERMS = ("lm_loss", "verb_loss", "noun_loss", "action_loss")
+TERMS = ("lm_loss", "verb_loss", "noun_loss", "action_loss", "distill_loss")
 
 
 class ActionTrainer(Trainer):
@@ -28,6 +28,7 @@ class ActionTrainer(Trainer):
         self._stream = stream
         self._rate_of = rate_of
         self._num_action_labels: Tensor | None = None
+        self._num_action_samples: Tensor | None = None
         self._term_sums: dict[str, Tensor] = {}
         self._num_micro_batches = 0
 
@@ -44,11 +45,15 @@ class ActionTrainer(Trainer):
         return self.optimizer
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
-        """The batches of one step, and beside the labelled tokens the class labels that all ranks hold."""
+        """The batches of one step, and the labelled tokens, class labels and action samples that all ranks hold."""
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        labels = [(batch["action_labels"][:, 0] != NO_LABEL).sum() for batch in batches]
-        count = torch.stack(labels).sum().to(device) if labels else torch.zeros((), dtype=torch.long, device=device)
-        self._num_action_labels = self.accelerator.reduce(count, reduction="sum")
+        model: Any = self.accelerator.unwrap_model(self.model)
+        num_labels = sum(int((batch["action_labels"][:, 0] != NO_LABEL).sum()) for batch in batches)
+        num_samples = 0
+        if model.action_token is not None:
+            num_samples = sum(len(model.action_samples(batch["input_ids"])) for batch in batches)
+        counts = torch.tensor([num_labels, num_samples], device=device)
+        self._num_action_labels, self._num_action_samples = self.accelerator.reduce(counts, reduction="sum")
         return batches, num_items
 
     def compute_loss(
@@ -56,7 +61,12 @@ class ActionTrainer(Trainer):
     ) -> Any:
         """This rank's share of the step's loss, times the ranks, over which gradients are averaged."""
         arguments = {name: value for name, value in inputs.items() if name != "sample_ids"}
-        outputs = model(**arguments, num_items_in_batch=num_items_in_batch, num_action_labels=self._num_action_labels)
+        outputs = model(
+            **arguments,
+            num_items_in_batch=num_items_in_batch,
+            num_action_labels=self._num_action_labels,
+            num_action_samples=self._num_action_samples,
+        )
         for name in TERMS:
             if (term := getattr(outputs, name)) is not None:
                 self._term_sums[name] = self._term_sums.get(name, 0) + term.detach().float()

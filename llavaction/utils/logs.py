@@ -13,7 +13,7 @@ from llavaction.utils.console import console
 from llavaction.utils.processes import process_rank
 
 _FILE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_NOISY = ("httpx", "filelock", "urllib3", "matplotlib", "PIL", "fsspec", "DeepSpeed")
+_NOISY = ("httpx", "httpx2", "openai", "filelock", "urllib3", "matplotlib", "PIL", "fsspec", "DeepSpeed")
 
 
 def set_up_logging(run_folder: Path | None = None) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from llavaction.utils.errors import VideoError
-from llavaction.video.layout import SingleFile, VideoConfig, VideoFiles, find_video
+from llavaction.video.files import SingleFile, VideoFiles
+from llavaction.video.layout import VideoConfig, VideoLayout, find_video
 from llavaction.video.reader_pool import ReaderPool
 from llavaction.video.sampling import jittered_frames, middle_frames
 from llavaction.video.timeline import Timeline
@@ -26,6 +27,17 @@ class Clip:
     """uint8 RGB `[T, H, W, 3]`, in order of time; frames of short segments repeat."""
     times_s: np.ndarray
     """float64 `[T]`: seconds from the start of the video (not of the segment), index / frame rate."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The frames of a segment: `start_idx` to `stop_idx - 1` of a timeline, or its first where both are equal."""
+
+    timeline: Timeline
+    start_idx: int
+    stop_idx: int
+    offset_s: float = 0.0
+    """Seconds from the start of the video to frame 0 of the timeline."""
 
 
 class ClipLoader:
@@ -47,6 +59,7 @@ class ClipLoader:
         start_s: float,
         stop_s: float,
         *,
+        segment_id: str | None = None,
         num_frames: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> Clip:
@@ -56,19 +69,19 @@ class ClipLoader:
             video_id: such as `P01_01`.
             start_s: seconds from the start of the video.
             stop_s: seconds; up to `MAX_OVERRUN_S` after the end of the video is taken as the end.
+            segment_id: such as `P01_01_0`; needed by the `segments` layout only.
             num_frames: `config.num_frames` by default.
             rng: given: jittered frames, as in training; by default: the middle frames.
 
         Raises:
             VideoError: naming the video, the times and the file, when the segment is empty, starts
                 after the end or stops too far after it, or when a file is missing, too short, cannot
-                be decoded, or has another frame rate or size than the others.
-            DataError: when `video_id` would leave the folder.
+                be decoded, or has another frame rate or size than the others, or, in the `segments`
+                layout, lasts longer or shorter than the clip.
+            DataError: when an id would leave the folder.
         """
-        if video_id not in self._files:
-            self._files[video_id] = find_video(self.config, video_id)
         try:
-            return self._load(self._files[video_id], start_s, stop_s, num_frames, rng)
+            return self._sample(self.find(video_id, start_s, stop_s, segment_id=segment_id), num_frames, rng)
         except VideoError as error:
             raise VideoError(f"video {video_id}, {start_s:g} s to {stop_s:g} s: {error}") from error
 
@@ -91,29 +104,56 @@ class ClipLoader:
             reader = self.readers.get(path)
             stop_s = reader.num_frames / reader.fps
         try:
-            return self._load(SingleFile(path), start_s, stop_s, num_frames, rng)
+            return self._sample(_stretch(SingleFile(path), self.readers, start_s, stop_s), num_frames, rng)
         except VideoError as error:
             raise VideoError(f"{start_s:g} s to {stop_s:g} s: {error}") from error
 
-    def _load(
-        self,
-        files: VideoFiles,
-        start_s: float,
-        stop_s: float,
-        num_frames: int | None,
-        rng: np.random.Generator | None,
-    ) -> Clip:
-        if not 0 <= start_s < stop_s < math.inf:
-            raise VideoError(f"{files.path(0)}: no segment; need 0 <= start < stop, in seconds")
-        timeline = Timeline(files, self.readers, start_s)
-        start_idx, stop_idx = _bounds(timeline, start_s, stop_s)
+    def find(self, video_id: str, start_s: float, stop_s: float, *, segment_id: str | None = None) -> Stretch:
+        """Find the frames of a segment without reading them.
+
+        Raises:
+            VideoError, DataError: as `load`, though without the video's name and the times.
+        """
+        one_file = self.config.layout == VideoLayout.SEGMENTS
+        key = segment_id if one_file and segment_id is not None else video_id
+        if key not in self._files:
+            self._files[key] = find_video(self.config, video_id, segment_id)
+        if not one_file:
+            return _stretch(self._files[key], self.readers, start_s, stop_s)
+        return _whole_file(self._files[key], self.readers, start_s, stop_s)
+
+    def _sample(self, stretch: Stretch, num_frames: int | None, rng: np.random.Generator | None) -> Clip:
         count = self.config.num_frames if num_frames is None else num_frames
         if rng is None:
-            frame_idx = middle_frames(start_idx, stop_idx, count)
+            frame_idx = middle_frames(stretch.start_idx, stretch.stop_idx, count)
         else:
-            frame_idx = jittered_frames(start_idx, stop_idx, count, rng)
-        frames, read_idx = timeline.read(frame_idx)
-        return Clip(frames, read_idx / timeline.fps)
+            frame_idx = jittered_frames(stretch.start_idx, stretch.stop_idx, count, rng)
+        frames, read_idx = stretch.timeline.read(frame_idx)
+        return Clip(frames, stretch.offset_s + read_idx / stretch.timeline.fps)
+
+
+def _stretch(files: VideoFiles, readers: ReaderPool, start_s: float, stop_s: float) -> Stretch:
+    if not 0 <= start_s < stop_s < math.inf:
+        raise VideoError(f"{files.path(0)}: no segment; need 0 <= start < stop, in seconds")
+    timeline = Timeline(files, readers, start_s)
+    start_idx, stop_idx = _bounds(timeline, start_s, stop_s)
+    return Stretch(timeline, start_idx, stop_idx)
+
+
+def _whole_file(files: VideoFiles, readers: ReaderPool, start_s: float, stop_s: float) -> Stretch:
+    """A stretch of a file that holds exactly what lies between the two times."""
+    if not 0 <= start_s < stop_s < math.inf:
+        raise VideoError(f"{files.path(0)}: no segment; need 0 <= start < stop, in seconds")
+    timeline = Timeline(files, readers, 0.0)
+    duration_s = timeline.num_frames() / timeline.fps
+    if abs(duration_s - (stop_s - start_s)) > MAX_OVERRUN_S:
+        raise VideoError(
+            f"{files.path(0)}: the file lasts {duration_s:.2f} s, the clip {stop_s - start_s:.2f} s "
+            f"({MAX_OVERRUN_S:g} s of difference is allowed); a clip that shows more or less than its segment, such "
+            "as one padded for temporal detection, needs a layout that holds the whole video"
+        )
+    _, stop_idx = _bounds(timeline, 0.0, stop_s - start_s)
+    return Stretch(timeline, 0, stop_idx, start_s)
 
 
 def _bounds(timeline: Timeline, start_s: float, stop_s: float) -> tuple[int, int]:

@@ -1,17 +1,21 @@
-"""Where the frames of a video lie: in one file, or in chunks of a few seconds each."""
+"""Where the frames of a video lie: in one file, in chunks, in pictures, or in a file per segment."""
 
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Protocol
 
+from llavaction.annotations.epic_kitchens import read_video_info
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import ConfigError, VideoError, nearest
 from llavaction.utils.paths import inside
 from llavaction.video.backends import VideoBackend
+from llavaction.video.files import ChunkFolder, SingleFile, VideoFiles
+from llavaction.video.pictures import PictureFolder
+
+__all__ = ["ENDINGS", "ChunkFolder", "SingleFile", "VideoConfig", "VideoFiles", "VideoLayout", "find_video"]
 
 ENDINGS = (".MP4", ".mp4", ".mkv", ".avi", ".webm")
 """Endings that a whole file may have, in the order in which they are tried after the configured one."""
@@ -24,6 +28,11 @@ class VideoLayout(StrEnum):
     """`folder/P01/P01_01.MP4/{0,15,30,...}.MP4`: a folder per video, a file per chunk, by start second."""
     WHOLE = "whole"
     """`folder/P01/P01_01.MP4`, or `folder/P01_01.MP4` where the first does not exist."""
+    FRAMES = "frames"
+    """`folder/P01/rgb_frames/P01_01/frame_0000000001.jpg`, or the same below `folder/P01/` or `folder/`: a folder
+    per video, a picture per frame."""
+    SEGMENTS = "segments"
+    """`folder/P01/P01_01_0.MP4`, or `folder/P01_01_0.MP4`: a file per segment, which holds exactly the segment."""
 
 
 @dataclass
@@ -35,11 +44,16 @@ class VideoConfig:
     layout: VideoLayout = VideoLayout.CHUNKS
     """How files are named; chunks, since seeking in hours of video is slow and files stay small."""
     backend: VideoBackend = VideoBackend.PYAV
-    """Decoder; pyav, which is exact on every file and runs on every machine."""
+    """Decoder; pyav, which is exact on every file and runs on every machine. Pictures need none."""
     chunk_s: float = 15.0
     """Whole seconds per chunk; 15, as in the chunked EPIC-KITCHENS-100 that others have published."""
     extension: str = ".MP4"
     """Ending of video files and of chunk folders; .MP4, as EPIC-KITCHENS-100 names its files."""
+    frame_rate: float | None = None
+    """Frames per second of the `frames` layout, where all videos have the same; none, as pictures do not say it."""
+    video_info: str | None = None
+    """The same per video, instead: a CSV file with columns video_id, duration and fps, which EPIC-KITCHENS-100 has
+    (EPIC_100_video_info.csv) and needs, as its videos were filmed at 50 and at 59.94 frames per second."""
     num_frames: int = 16
     """Frames per clip unless the caller asks for another number; 16, as the method trains with."""
     max_open_readers: int = 8
@@ -66,103 +80,37 @@ class VideoConfig:
         for field, number in (("num_frames", self.num_frames), ("max_open_readers", self.max_open_readers)):
             if number < 1:
                 raise ConfigError(f"video.{field}={number} must be 1 or more")
+        self._check_frame_rate()
+
+    def _check_frame_rate(self) -> None:
+        if self.frame_rate is not None and not (math.isfinite(self.frame_rate) and self.frame_rate > 0):
+            raise ConfigError(f"video.frame_rate={self.frame_rate} must be above 0, in frames per second")
+        num_given = (self.frame_rate is not None) + (self.video_info is not None)
+        if self.layout == VideoLayout.FRAMES and num_given != 1:
+            raise ConfigError(
+                "video.layout=frames needs the rate at which the pictures were extracted: either "
+                "video.frame_rate=NUMBER or video.video_info=CSV (EPIC_100_video_info.csv)"
+            )
+        if self.layout != VideoLayout.FRAMES and num_given:
+            raise ConfigError(
+                f"video.frame_rate and video.video_info are for video.layout=frames; with layout={self.layout} "
+                "the files state their rate, and nothing else is believed"
+            )
 
 
-class VideoFiles(Protocol):
-    """The files of one video in order, numbered from 0, and which frames of the video each one holds."""
+def find_video(config: VideoConfig, video_id: str, segment_id: str | None = None) -> VideoFiles:
+    """Find the files of one video.
 
-    def path(self, chunk_idx: int) -> Path:
-        """The file of one chunk, whether it exists or not."""
+    The participant folder of `P01_01` is `P01`, what stands before the first underscore.
 
-    def chunk_at(self, time_s: float) -> int:
-        """The chunk that holds a moment."""
-
-    def chunk_of(self, frame_idx: int, fps: float) -> int:
-        """The chunk that holds a frame of the video."""
-
-    def first_frame(self, chunk_idx: int, fps: float) -> int:
-        """Index in the video of a chunk's first frame."""
-
-    def last_chunk(self) -> int:
-        """The last chunk that exists; looks at the disk. Raises VideoError when none exists."""
-
-
-@dataclass(frozen=True)
-class SingleFile(VideoFiles):
-    """A video in one file; any path will do."""
-
-    file: Path
-
-    def path(self, chunk_idx: int) -> Path:
-        return self.file
-
-    def chunk_at(self, time_s: float) -> int:
-        return 0
-
-    def chunk_of(self, frame_idx: int, fps: float) -> int:
-        return 0
-
-    def first_frame(self, chunk_idx: int, fps: float) -> int:
-        return chunk_idx * sys.maxsize  # a second chunk would begin after any frame there can be
-
-    def last_chunk(self) -> int:
-        return 0
-
-
-@dataclass(frozen=True)
-class ChunkFolder(VideoFiles):
-    """A folder of chunks named by their start second.
-
-    Chunk k begins with frame `round(k * chunk_s * fps)`, so that a rate such as 59.94, with no whole
-    number of frames per chunk, does not drift away from the chunks' names in a long video.
-    """
-
-    folder: Path
-    chunk_s: float
-    extension: str
-
-    def path(self, chunk_idx: int) -> Path:
-        return self.folder / f"{chunk_idx * int(self.chunk_s)}{self.extension}"
-
-    def chunk_at(self, time_s: float) -> int:
-        return int(time_s // self.chunk_s)
-
-    def chunk_of(self, frame_idx: int, fps: float) -> int:
-        guess = self.chunk_at(frame_idx / fps)
-        return guess + 1 if frame_idx >= self.first_frame(guess + 1, fps) else guess
-
-    def first_frame(self, chunk_idx: int, fps: float) -> int:
-        return round(chunk_idx * self.chunk_s * fps)
-
-    def last_chunk(self) -> int:
-        """Look for the last chunk on disk.
-
-        Raises:
-            VideoError: when there is no chunk, or one begins at no multiple of `chunk_s`.
-        """
-        names = [entry.name for entry in self.folder.iterdir() if entry.name.endswith(self.extension)]
-        stems = [name.removesuffix(self.extension) for name in names]
-        starts = [int(stem) for stem in stems if stem.isascii() and stem.isdigit()]
-        if not starts:
-            raise VideoError(f"{self.folder}: no chunk named 0{self.extension} or the like; chunk the video")
-        for start_s in starts:
-            if start_s % self.chunk_s:
-                raise VideoError(
-                    f"{self.path(0).with_stem(str(start_s))}: begins at no multiple of {self.chunk_s:g} s; "
-                    "set video.chunk_s to the length the chunks were cut to"
-                )
-        return int(max(starts) // self.chunk_s)
-
-
-def find_video(config: VideoConfig, video_id: str) -> VideoFiles:
-    """Find the files of a video by its id; the participant's folder is the id up to its first underscore.
-
-    For whole files, the participant's folder is searched before `config.folder`, and in each of them
-    `config.extension` is tried before `ENDINGS`.
+    Args:
+        config: where to look.
+        video_id: such as `P01_01`.
+        segment_id: such as `P01_01_0`; the `segments` layout needs it, the others do not look at it.
 
     Raises:
-        VideoError: when nothing is there, or files lie there in the other layout.
-        DataError: when `video_id` would leave `config.folder`.
+        VideoError: when there is no file (or folder) for this video or segment.
+        DataError: when an id would leave `config.folder`.
     """
     folder = Path(config.folder)
     participant = inside(folder, video_id.split("_", 1)[0] or video_id)
@@ -172,10 +120,55 @@ def find_video(config: VideoConfig, video_id: str) -> VideoFiles:
             return ChunkFolder(expected, config.chunk_s, config.extension)
         hint = "set video.layout=whole" if expected.is_file() else "check video.folder, or chunk the video"
         raise VideoError(f"{expected}: no folder of chunks for video {video_id!r}; {hint}")
-    endings = dict.fromkeys((config.extension, *ENDINGS))
-    for place in (participant, folder):
-        for ending in endings:
-            if (file := inside(place, video_id + ending)).is_file():
-                return SingleFile(file)
+    if config.layout == VideoLayout.FRAMES:
+        return _find_pictures(config, video_id, [participant / "rgb_frames", participant, folder])
+    if config.layout == VideoLayout.SEGMENTS:
+        return _find_segment(config, segment_id, [participant, folder])
+    if file := _find_file(config, video_id, [participant, folder]):
+        return SingleFile(file)
     hint = "set video.layout=chunks" if expected.is_dir() else "check video.folder and video.extension"
     raise VideoError(f"{expected}: no file for video {video_id!r}, there or in {folder}; {hint}")
+
+
+def _find_file(config: VideoConfig, name: str, places: list[Path]) -> Path | None:
+    for place in places:
+        for ending in dict.fromkeys((config.extension, *ENDINGS)):
+            if (file := inside(place, name + ending)).is_file():
+                return file
+    return None
+
+
+def _find_segment(config: VideoConfig, segment_id: str | None, places: list[Path]) -> SingleFile:
+    if segment_id is None:
+        raise VideoError("video.layout=segments has a file per segment, and this clip is of none; use another layout")
+    if file := _find_file(config, segment_id, places):
+        return SingleFile(file)
+    raise VideoError(
+        f"{inside(places[0], segment_id + config.extension)}: no file for segment {segment_id!r}, there or in "
+        f"{places[-1]}; check video.folder and video.extension"
+    )
+
+
+def _find_pictures(config: VideoConfig, video_id: str, places: list[Path]) -> PictureFolder:
+    for place in places:
+        if (folder := inside(place, video_id)).is_dir():
+            return PictureFolder(folder, _frame_rate(config, video_id))
+    raise VideoError(
+        f"{inside(places[0], video_id)}: no folder of pictures for video {video_id!r}, there or in "
+        f"{places[1]} or {places[2]}; check video.folder"
+    )
+
+
+def _frame_rate(config: VideoConfig, video_id: str) -> float:
+    if config.video_info is None:
+        assert config.frame_rate is not None  # checked in __post_init__
+        return config.frame_rate
+    rates = _read_frame_rates(config.video_info)
+    if video_id not in rates:
+        raise VideoError(f"{config.video_info}: no row for video {video_id!r}, so its frame rate is not known; add it")
+    return rates[video_id]
+
+
+@cache
+def _read_frame_rates(path: str) -> dict[str, float]:
+    return {video_id: info.fps for video_id, info in read_video_info(Path(path)).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from llavaction.video.backends import FrameReader, VideoBackend, open_reader
@@ -24,8 +25,12 @@ class ReaderPool:
         self._readers: OrderedDict[Path, FrameReader] = OrderedDict()
         self._pid = os.getpid()
 
-    def get(self, path: Path) -> FrameReader:
+    def get(self, path: Path, open_file: Callable[[], FrameReader] | None = None) -> FrameReader:
         """Return an open reader; it may be closed by the next call for another file.
+
+        Args:
+            path: the file, or the folder of pictures.
+            open_file: how to open it; as a video file by default.
 
         Raises:
             VideoError: when the file cannot be opened.
@@ -37,7 +42,7 @@ class ReaderPool:
         if path not in self._readers:
             while len(self._readers) >= self.max_open:
                 self._readers.popitem(last=False)[1].close()
-            self._readers[path] = open_reader(path, self.backend)
+            self._readers[path] = open_file() if open_file else open_reader(path, self.backend)
             self.num_opened += 1
         self._readers.move_to_end(path)
         return self._readers[path]

@@ -9,7 +9,7 @@ import numpy as np
 
 from llavaction.utils.errors import VideoError
 from llavaction.video.backends import FrameReader
-from llavaction.video.layout import VideoFiles
+from llavaction.video.files import VideoFiles
 from llavaction.video.reader_pool import ReaderPool
 
 MAX_MISSING_FRAMES = 3
@@ -43,10 +43,14 @@ class Timeline:
             VideoError: when the video's last chunk cannot be read.
         """
         chunk_idx = self._files.chunk_of(stop_idx - 1, self.fps)
-        if self._files.path(chunk_idx).is_file() and stop_idx <= self._end(chunk_idx):
+        if self._files.path(chunk_idx).exists() and stop_idx <= self._end(chunk_idx):
             return stop_idx
         # Where a chunk in the middle is short or missing, whether that matters is known when frames are read.
-        return min(stop_idx, self._end(self._files.last_chunk()))
+        return min(stop_idx, self.num_frames())
+
+    def num_frames(self) -> int:
+        """How many frames the video has, up to the end of its last chunk."""
+        return self._end(self._files.last_chunk())
 
     def last_file(self) -> Path:
         """The file that holds the end of the video."""
@@ -73,13 +77,16 @@ class Timeline:
             local = self._shorten(reader, indices[here] - first)
             images = reader.read(local.tolist())
             if frames is None:
-                frames = np.empty((len(indices), *images.shape[1:]), dtype=np.uint8)
+                # Most clips lie in one chunk: theirs need no copy.
+                frames = images if here.all() else np.empty((len(indices), *images.shape[1:]), dtype=np.uint8)
             if images.shape[1:] != frames.shape[1:]:
                 raise VideoError(
                     f"{reader.path}: pictures are {images.shape[1:3]} (height, width), in the chunk before "
                     f"{frames.shape[1:3]}; chunk the video again with one size"
                 )
-            frames[here], indices[here] = images, first + local
+            if frames is not images:
+                frames[here] = images
+            indices[here] = first + local
         if frames is None:
             raise VideoError("no frame index was asked for; ask for at least one")
         return frames, indices
@@ -92,7 +99,7 @@ class Timeline:
     def _open(self, chunk_idx: int) -> FrameReader:
         path = self._files.path(chunk_idx)
         try:
-            reader = self._readers.get(path)
+            reader = self._readers.get(path, lambda: self._files.open(chunk_idx, self._readers.backend))
         except VideoError:
             if not path.exists():
                 self._explain_missing(chunk_idx)

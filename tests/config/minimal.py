@@ -12,9 +12,15 @@ from llavaction.config.schema import ROOTS
 
 MINIMAL = {
     "build_sft": ["paths.annotations=ann"],
+    "export": ["paths.sft=sft"],
     "train": ["paths.videos=vid", "paths.sft=sft", "model.checkpoint=saved"],
+    "merge": ["checkpoint=adapter", "output=merged"],
+    "convert": ["source=public", "output=ours"],
     "evaluate": ["paths.videos=vid", "paths.sft=sft", "model.checkpoint=saved"],
     "report": [],
+    "annotate": ["paths.annotations=ann", "paths.videos=vid", "annotator.model=m"],
+    "audit": [],
+    "distractor_stats": ["paths.annotations=ann"],
     "ask": [],
     "demo": [],
 }

@@ -11,13 +11,16 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from llavaction.config.compose import choices, compose_config, config_folder, groups_of, resolved_yaml
+from llavaction.config.compose import choices, compose_config, config_folder, groups_of, resolved_yaml, saved_config
 from llavaction.config.schema import ROOTS
 from llavaction.evaluation.config import EvaluationConfig, TaskConfig
 from llavaction.model.config import ActionSupervision, LossWeights, ModelConfig, NewlinePosition
 from llavaction.processing.mixture import DatasetConfig
 from llavaction.reports.config import GalleryConfig, ReportConfig
-from llavaction.sft.build import SftConfig
+from llavaction.sft.config import SftConfig
+from llavaction.sft.distractors import StrategyName
+from llavaction.sft.distractors.validity import ValidityConfig
+from llavaction.sft.replay import ReplayConfig
 from llavaction.sft.samples import View
 from llavaction.toy_kitchen.scenes import KitchenConfig
 from llavaction.training.config import LearningRates, Part, Precision, TrainConfig
@@ -29,9 +32,12 @@ from tests.config.minimal import MINIMAL, composed, config_classes, enum_fields
 EXPERIMENTS = choices()["experiment"]
 # What a choice needs beside itself; a new model has no checkpoint, so that its own values are what composes.
 BESIDE = {
+    "encoder=huggingface": ["encoder.model=saved"],
     "model=checkpoint": ["model.checkpoint=saved"],
     "model=llava_ov_0.5b": ["model.tokenizer=tok"],
     "model=llava_ov_7b": ["model.tokenizer=tok"],
+    "model=qwen3_0.6b_siglip2": ["model.tokenizer=tok"],
+    "video=frames": ["paths.annotations=ann"],
 }
 
 
@@ -103,6 +109,35 @@ def test_lists_of_words_arrive_as_enums() -> None:
     assert root.output == "/tmp/d/sft/random"
 
 
+@pytest.mark.parametrize("name", choices()["distractors"])
+def test_each_strategy_is_a_choice_of_its_name(name: str) -> None:
+    assert composed("build_sft", f"distractors={name}").distractors.strategy == name
+
+
+def test_every_strategy_is_a_choice() -> None:
+    assert set(choices()["distractors"]) == {name.value for name in StrategyName}
+
+
+def test_parts_of_a_build_can_be_set_one_by_one() -> None:
+    root = composed(
+        "build_sft",
+        "distractors=mixed",
+        "+distractors.weights.specialist=2",
+        "distractors.fallback=[random]",
+        "distractors.validity.max_similarity=0.9",
+        "distractors.validation_file=tim.json",
+        "sft.prior.num_actions=3",
+        "sft.replay.path=mix.json",
+        "encoder=hashing",
+    )
+
+    assert root.distractors.weights == {"same_verb": 1.0, "same_noun": 1.0, "random": 1.0, "specialist": 2.0}
+    assert root.distractors.fallback == [StrategyName.RANDOM]
+    assert root.distractors.validity == ValidityConfig(max_similarity=0.9)
+    assert root.sft.prior.num_actions == 3
+    assert root.sft.replay == ReplayConfig("mix.json")
+
+
 @pytest.mark.parametrize(("kind", "name", "enum"), enum_fields(config_classes(), StrEnum))
 def test_every_word_can_be_written_in_yaml_as_it_is(kind: type, name: str, enum: type[StrEnum]) -> None:
     for member in enum:
@@ -163,6 +198,59 @@ def test_resolved_yaml_holds_the_words() -> None:
     assert loaded["paths"] == {"annotations": None, "videos": "vid", "output": "runs", "sft": "sft"}
 
 
+BUILDS = [
+    [],
+    ["sft=all_views", "distractors=mixed", "+distractors.weights.specialist=2", "distractors.validation_file=tim.json"],
+    ["sft=class_keys", "distractors=self_mined", "distractors.self_mined.format=npz", "distractors.fallback=[]"],
+    ["sft.replay.path=mix.json", "sft.replay.limit=3", "sft.clip_annotations=[a.jsonl]", "encoder=minilm"],
+    ["prompts=third_person", "prompts.detection_question=null", "distractors.validity.max_similarity=0.9"],
+]
+
+
+@pytest.mark.parametrize("overrides", BUILDS)
+def test_a_saved_configuration_comes_back_as_it_was(tmp_path: Path, overrides: list[str]) -> None:
+    config = composed("build_sft", *overrides)
+    path = tmp_path / "config.yaml"
+    path.write_text(resolved_yaml(config))
+
+    assert saved_config("build_sft", path, []) == config
+
+
+def test_a_saved_configuration_can_be_changed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(resolved_yaml(composed("build_sft", "distractors=mixed")))
+    root = saved_config(
+        "build_sft", path, ["annotations.folder=elsewhere", "sft.views=[direct]", "distractors.weights.random=5"]
+    )
+
+    assert root.annotations.folder == "elsewhere"
+    assert root.paths.annotations == "ann"
+    assert root.sft.views == [View.DIRECT]
+    assert root.distractors.weights == {"same_verb": 1.0, "same_noun": 1.0, "random": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "problem"),
+    [
+        ("", ["sft.sead=1"], r"unknown key 'sft\.sead'; did you mean 'sft\.seed'\?"),
+        ("", ["sft.seed=many"], r"sft\.seed=many: .*'many'"),
+        ("", ["sft.num_options=99"], r"sft\.num_options = 99"),
+        ("", ["sft.seed"], r"sft\.seed"),
+        ("sft: {sead: 1}\n", [], r"config\.yaml: .*sead"),
+        ("sft: [\n", [], r"config\.yaml: "),
+        ("nothing: {}\n", [], r"config\.yaml: .*nothing"),
+    ],
+)
+def test_what_a_saved_configuration_cannot_be_is_refused(
+    tmp_path: Path, text: str, overrides: list[str], problem: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text or resolved_yaml(composed("build_sft")))
+
+    with pytest.raises(ConfigError, match=problem):
+        saved_config("build_sft", path, overrides)
+
+
 def test_a_folder_of_ones_own_is_searched_too(tmp_path: Path) -> None:
     folder = tmp_path / "my configs"
     prompts = asdict(composed("build_sft").prompts) | {"name": "mine", "direct_question": "What now?"}
@@ -210,7 +298,7 @@ def test_values_that_contradict_each_other_are_refused(override: str, text: str)
         (TrainConfig, {"batch_size": 0}, "train.batch_size = 0"),
         (TrainConfig, {"max_steps": -1}, "train.max_steps = -1"),
         (LossWeights, {"action": -1.0}, "loss weight action = -1.0"),
-        (ModelConfig, {"attention": "flash"}, "sdpa or eager"),
+        (ModelConfig, {"attention": "flash"}, "must be one of sdpa, eager"),
         (DatasetConfig, {"repeat": 0.0}, "repeat = 0.0"),
         (SftConfig, {"num_options": 27}, "sft.num_options = 27"),
         (SftConfig, {"views": [View.MQA, View.MQA]}, "none twice"),

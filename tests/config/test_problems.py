@@ -77,7 +77,7 @@ def test_a_value_of_the_wrong_type_is_named(override: str, text: str) -> None:
     ("root", "override", "words"),
     [
         ("train", "model.newline=gird", "[grid, frame, one_token]"),
-        ("train", "train.freeze=[visoin]", "[vision, projector, decoder, action]"),
+        ("train", "train.freeze=[visoin]", "[vision, projector, decoder, action, lora]"),
     ],
 )
 def test_a_wrong_word_comes_with_the_right_ones(root: str, override: str, words: str) -> None:

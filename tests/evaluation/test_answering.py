@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from llavaction.evaluation.answering import Answerer, Prompt
+from llavaction.evaluation.answering import Answerer, Prompt, _Pieces
 from llavaction.model.config import ActionSupervision
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Role, Turn
@@ -59,3 +59,19 @@ def test_classify_needs_an_action_token():
     answerer = make_answerer(supervision=ActionSupervision.NONE)
     with pytest.raises(ConfigError, match="no action token"):
         answerer.classify(make_prompts(answerer))
+
+
+def test_an_answer_can_be_read_while_it_is_written(answerer):
+    pieces = []
+    whole = answerer.generate(make_prompts(answerer, 1), 16, on_text=pieces.append)
+    assert "".join(pieces).strip() == whole[0] != ""
+
+
+def test_it_comes_in_words(answerer):
+    pieces = []
+    stream = _Pieces(answerer.processor.tokenizer, pieces.append)
+    for ids in ([5, 6, 7], *([token] for token in answerer.processor.answer_ids("take cup and open small bottle"))):
+        stream.put(torch.tensor(ids))
+    stream.end()
+    assert "".join(pieces).split() == ["take", "cup", "and", "open", "small", "bottle"]
+    assert len(pieces) > 3

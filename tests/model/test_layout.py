@@ -14,6 +14,7 @@ def test_formula_counts_what_the_model_makes(position, side, stride):
     sequence = add_newlines(pooled, torch.zeros(7), position)
     assert len(sequence) == layout.num_visual_tokens(4)
     assert layout.placeholders(4) == [8] * len(sequence) + [9]
+    assert layout.placeholders(4, has_action_tokens=False) == [8] * len(sequence)
 
 
 def test_paper_numbers():

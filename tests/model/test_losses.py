@@ -31,7 +31,7 @@ def test_global_count_replaces_the_own():
 def test_class_losses_leave_samples_without_label_out():
     logits = ActionLogits(torch.randn(3, 4), torch.randn(3, 5), torch.randn(3, 6))
     labels = torch.tensor([[0, 1, 2], [-1, -1, -1], [3, 4, 5]])
-    for i, (loss, scores) in enumerate(zip(class_loss_sums(logits, labels), logits, strict=True)):
+    for i, (loss, scores) in enumerate(zip(class_loss_sums([logits], labels, 1), logits, strict=True)):
         expected = functional.cross_entropy(scores[[0, 2]], labels[[0, 2], i], reduction="sum")
         assert torch.allclose(loss.total, expected)
         assert loss.num_terms == 2

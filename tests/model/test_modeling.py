@@ -110,6 +110,25 @@ def test_text_without_video():
     assert output.action_logits.verb.shape == (0, 4)
 
 
+@pytest.mark.parametrize("newline", NewlinePosition)
+def test_no_frames_give_no_vectors_and_zero_gradients(newline):
+    model = tiny_model(newline=newline)
+    features = model.encode_videos(torch.empty(0, 3, 12, 12), torch.empty(0, dtype=torch.long))
+    assert features.shape == (0, 32)
+    features.sum().backward()
+    parts = (model.vision, model.projector)
+    weights = [model.newline, *(weight for part in parts for weight in part.parameters())]
+    assert all(weight.grad is not None and not weight.grad.any() for weight in weights)
+
+
+def test_no_frames_need_no_gradient():
+    model = tiny_model()
+    batch = {"pixel_values_videos": torch.empty(0, 3, 12, 12), "num_frames_per_video": torch.empty(0, dtype=torch.long)}
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        assert torch.equal(model(ids, **batch).logits, model(ids).logits)
+
+
 def test_counts_must_agree():
     model = tiny_model()
     batch = make_batch(model)

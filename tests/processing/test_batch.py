@@ -4,9 +4,9 @@ from llavaction.processing.batch import Collator, pad_rows
 from llavaction.processing.processor import Example
 
 
-def make_example(name, length, num_frames):
+def make_example(name, length, *num_frames):
     ids = torch.arange(1, length + 1)
-    return Example(name, ids, ids.clone(), torch.ones(num_frames, 3, 4, 4), (0, 1, 2))
+    return Example(name, ids, ids.clone(), torch.ones(sum(num_frames), 3, 4, 4), num_frames, (0, 1, 2))
 
 
 def test_padding_sides():
@@ -26,3 +26,15 @@ def test_batch_of_different_lengths_and_frames():
     assert batch["pixel_values_videos"].shape == (3, 3, 4, 4)
     assert batch["num_frames_per_video"].tolist() == [2, 1]
     assert batch["action_labels"].tolist() == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_rows_show_one_medium_several_or_nothing():
+    batch = Collator(pad_id=0)([make_example("a", 3, 2), make_example("b", 2), make_example("c", 4, 1, 3, 1)])
+    assert batch["num_frames_per_video"].tolist() == [2, 1, 3, 1]
+    assert batch["pixel_values_videos"].shape == (7, 3, 4, 4)
+
+
+def test_nothing_shown_at_all():
+    batch = Collator(pad_id=0)([make_example("a", 3), make_example("b", 2)])
+    assert batch["pixel_values_videos"].shape == (0, 3, 4, 4)
+    assert batch["num_frames_per_video"].shape == (0,) and batch["num_frames_per_video"].dtype == torch.long

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from llavaction.model.config import IGNORE
 from llavaction.processing.dataset import SftDataset
-from llavaction.sft.samples import ClipRef, Role, Sample, Turn, View
+from llavaction.sft.samples import ClipRef, MediaKind, MediaRef, Role, Sample, Turn, View
 from llavaction.testing.tiny import tiny_model, tiny_processor
 from llavaction.utils.errors import VideoError
-from llavaction.video.clip import Clip
+from llavaction.video.clip import Clip, ClipLoader
+from llavaction.video.layout import VideoConfig, VideoLayout
 
 TURNS = (Turn(Role.USER, "What?"), Turn(Role.ASSISTANT, "take cup"))
 SAMPLES = [Sample(f"direct/{i}", View.DIRECT, str(i), ClipRef("P01_01", i, i + 1.0), TURNS) for i in range(3)]
@@ -14,7 +16,7 @@ SAMPLES = [Sample(f"direct/{i}", View.DIRECT, str(i), ClipRef("P01_01", i, i + 1
 class NumberedClips:
     """Frames whose grey level is the jitter drawn for them."""
 
-    def load(self, video_id, start_s, stop_s, *, num_frames, rng):
+    def load(self, *args, num_frames, rng, **kwargs):
         level = 0 if rng is None else int(rng.integers(1, 256))
         return Clip(np.full((num_frames, 12, 12, 3), level, np.uint8), np.zeros(num_frames))
 
@@ -46,3 +48,41 @@ def test_a_bad_video_names_the_sample(processor):
     dataset = SftDataset(SAMPLES, BrokenClips(), processor, jitter=True, seed=0)
     with pytest.raises(VideoError, match=r"sample 'direct/0': P01_01\.MP4"):
         dataset[0]
+
+
+def open_mixed(samples, media, processor, jitter=False):
+    clips = ClipLoader(VideoConfig(str(media), VideoLayout.WHOLE))
+    folders = {sample.sample_id: media for sample in samples if sample.media}
+    return SftDataset(samples, clips, processor, jitter=jitter, seed=0, media_folders=folders)
+
+
+def test_every_kind_of_sample_is_loaded(mixed, media, processor):
+    dataset = open_mixed(mixed, media, processor)
+    frames = {sample.sample_id.split("/")[-1]: dataset[i].num_frames for i, sample in enumerate(mixed)}
+    assert frames == {
+        "a": (2,),
+        "b": (2,),
+        "video": (2,),
+        "picture": (1,),
+        "several": (1, 1),
+        "both": (1, 2),
+        "text": (),
+    }
+    for i in range(len(dataset)):
+        assert dataset[i].pixel_values.shape == (sum(dataset[i].num_frames), 3, 12, 12)
+        supervised = processor.tokenizer.decode(dataset[i].labels[dataset[i].labels != IGNORE])
+        assert supervised.endswith("take cup<|im_end|>")
+
+
+def test_media_come_in_their_order(mixed, media, processor):
+    dataset = open_mixed(mixed, media, processor)
+    picture, several = (dataset[i].pixel_values for i in (3, 4))
+    assert picture[0].equal(several[0]) and not picture[0].equal(several[1])
+
+
+@pytest.mark.parametrize(("kind", "name"), [(MediaKind.IMAGE, "a.jpg"), (MediaKind.VIDEO, "a.mp4")])
+def test_a_bad_file_names_the_sample(processor, tmp_path, kind, name):
+    (tmp_path / name).write_bytes(b"not what it seems")
+    sample = Sample("replay/mix/x", View.REPLAY, None, None, TURNS, media=(MediaRef(kind, name),))
+    with pytest.raises(VideoError, match=rf"sample 'replay/mix/x': .*{name}"):
+        open_mixed([sample], tmp_path, processor)[0]

@@ -9,7 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llavaction.sft.samples import ActionLabel, ClipRef, Option, Role, Sample, Turn, View, read_samples, write_samples
+from llavaction.sft.samples import (
+    ActionLabel,
+    ClipRef,
+    MediaKind,
+    MediaRef,
+    Option,
+    PriorAction,
+    Role,
+    Sample,
+    TimeSpan,
+    Turn,
+    View,
+    read_samples,
+    sample_files,
+    write_samples,
+)
 from llavaction.utils.errors import DataError
 from tests.properties import reproducible
 
@@ -20,8 +35,23 @@ SAMPLE = Sample(
     clip=ClipRef("P01_11", 0.0, 1.89),
     turns=(Turn(Role.USER, "Which?\nA. put down plate\nB. take plate"), Turn(Role.ASSISTANT, "B. take plate")),
     action=ActionLabel(0, 2, 7),
-    options=(Option("put down plate", 31, "A. put down plate"), Option("take plate", 7, "B. take plate")),
+    options=(Option("put down plate", 31, "A. put down plate", "random"), Option("take plate", 7, "B. take plate")),
     answer_idx=1,
+)
+FULL = replace(
+    SAMPLE,
+    sample_id="temporal_order/random/P01_11_0",
+    view=View.TEMPORAL_ORDER,
+    prior=(PriorAction("P01_10_9", "open door", 2.5),),
+    target=TimeSpan(0.0, 1.0),
+)
+REPLAY = Sample(
+    sample_id="replay/mix/1",
+    view=View.REPLAY,
+    segment_id=None,
+    clip=None,
+    turns=(Turn(Role.USER, "What?"), Turn(Role.ASSISTANT, "A cup.")),
+    media=(MediaRef(MediaKind.IMAGE, "a/b.jpg"), MediaRef(MediaKind.VIDEO, "c.mp4")),
 )
 PLAIN = replace(SAMPLE, sample_id="direct/P01_11_0", view=View.DIRECT, options=(), answer_idx=None, action=None)
 
@@ -34,9 +64,9 @@ def test_question_and_answer_are_the_first_and_the_last_turn() -> None:
 
 def test_samples_survive_the_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "new" / "samples.jsonl"
-    lines = write_samples(path, iter([SAMPLE, PLAIN]))
+    lines = write_samples(path, iter([SAMPLE, PLAIN, FULL, REPLAY]))
     assert path.read_text(encoding="utf-8").splitlines() == lines
-    assert read_samples(path) == [SAMPLE, PLAIN]
+    assert read_samples(path) == [SAMPLE, PLAIN, FULL, REPLAY]
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -72,7 +102,7 @@ def test_the_file_form_is_plain_json(tmp_path: Path) -> None:
         ],
         "action": {"verb_id": 0, "noun_id": 2, "action_id": 7},
         "options": [
-            {"text": "put down plate", "action_id": 31, "answer": "A. put down plate"},
+            {"text": "put down plate", "action_id": 31, "answer": "A. put down plate", "source": "random"},
             {"text": "take plate", "action_id": 7, "answer": "B. take plate"},
         ],
         "answer_idx": 1,
@@ -87,7 +117,7 @@ def row_with(**changes: Any) -> dict[str, Any]:
 
 CLIP = {"video_id": "P01_11", "start_s": 0.0, "stop_s": 1.89}
 DEFECTS = [
-    (row_with(segment_id=...), "KeyError: 'segment_id'"),
+    (row_with(view=...), "KeyError: 'view'"),
     (row_with(turns=...), "KeyError: 'turns'"),
     (row_with(anwser_idx=0), r"unknown fields \['anwser_idx'\]"),
     (row_with(view="riddle"), "'riddle' is not a valid View"),
@@ -106,6 +136,17 @@ DEFECTS = [
     (row_with(options=[]), "options and answer_idx come together"),
     (row_with(answer_idx=2), "answer_idx 2 is not one of 2 options"),
     (row_with(answer_idx=-1), "answer_idx -1 is not one of 2 options"),
+    (row_with(segment_id=None), "every view is about a segment and names it, save replay"),
+    (row_with(view="replay"), "every view is about a segment and names it, save replay"),
+    (row_with(media=[{"kind": "image", "path": "a.jpg"}]), "it shows a clip and files; one or the other"),
+    (row_with(clip=None, media=[{"kind": "sound", "path": "a.wav"}]), "'sound' is not a valid MediaKind"),
+    (row_with(clip=None, media=[{"kind": "image"}]), "KeyError: 'path'"),
+    (row_with(prior=[{"segment_id": "P01_10_9", "text": "open door"}]), "missing 1 required positional argument"),
+    (row_with(target={"start_s": 0.5, "stop_s": 0.5}), "target .* does not lie within clip"),
+    (row_with(target={"start_s": -0.1, "stop_s": 0.5}), "target .* does not lie within clip"),
+    (row_with(target={"start_s": 0.5, "stop_s": 1.91}), "target .* does not lie within clip"),
+    (row_with(target={"start_s": 0.5, "stop_s": 1.0}, clip=None), "target .* does not lie within clip"),
+    (row_with(target={"start_s": 0.5}), "missing 1 required positional argument"),
 ]
 
 
@@ -140,3 +181,50 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.jsonl: no such file"):
         read_samples(tmp_path / "absent.jsonl")
+
+
+def write_shards(folder: Path, *shards: list[Sample]) -> Path:
+    """Files of one view, as a build with shards writes them."""
+    for number, samples in enumerate(shards):
+        write_samples(folder / f"train_mqa-{number:05}-of-{len(shards):05}.jsonl", samples)
+    return folder / "train_mqa.jsonl"
+
+
+def test_shards_are_read_as_one(tmp_path: Path) -> None:
+    path = write_shards(tmp_path, [FULL], [], [SAMPLE, PLAIN])
+    assert read_samples(path) == [FULL, SAMPLE, PLAIN]
+    write_samples(tmp_path / "train_mqa_more.jsonl", [REPLAY])
+    write_samples(tmp_path / "old_train_mqa-00000-of-00001.jsonl", [REPLAY])
+    assert len(sample_files(path)) == 3
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_missing_shard_is_an_error(tmp_path: Path, number: int) -> None:
+    path = write_shards(tmp_path, [FULL], [SAMPLE], [PLAIN])
+    sample_files(path)[number].unlink()
+    with pytest.raises(DataError, match=r"train_mqa\.jsonl: expected the shards .*, found"):
+        read_samples(path)
+
+
+def test_shards_beside_the_whole_file_are_an_error(tmp_path: Path) -> None:
+    path = write_shards(tmp_path, [FULL], [SAMPLE])
+    write_samples(path, [PLAIN])
+    with pytest.raises(DataError, match=r"train_mqa\.jsonl: expected the shards"):
+        read_samples(path)
+
+
+def test_an_id_in_two_shards_is_named(tmp_path: Path) -> None:
+    path = write_shards(tmp_path, [FULL, SAMPLE], [SAMPLE])
+    with pytest.raises(DataError, match=r"00001-of-00002\.jsonl: 'mqa/random/P01_11_0' stands in another file of"):
+        read_samples(path)
+
+
+def test_shards_of_odd_names_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a [b] *"
+    assert read_samples(write_shards(folder, [FULL], [SAMPLE])) == [FULL, SAMPLE]
+
+
+def test_a_sample_without_a_clip_says_so() -> None:
+    assert SAMPLE.shown_clip == ClipRef("P01_11", 0.0, 1.89)
+    with pytest.raises(DataError, match=r"sample 'replay/mix/1': it shows no clip of a video"):
+        _ = REPLAY.shown_clip

@@ -11,25 +11,9 @@ import pytest
 
 from llavaction.video.backends import VideoBackend
 from llavaction.video.encoding import write_h264
+from tests.video.numbered import numbered_frame, read_number
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
-BLOCK = 16  # pixels: one macroblock of H.264
-
-
-def numbered_frame(number: int, height: int = 64, width: int = 64) -> np.ndarray:
-    """A picture with 16 blocks, light where `number` has a 1: uint8 `[height, width, 3]`."""
-    bits = np.array([number >> bit & 1 for bit in range(16)], dtype=np.uint8).reshape(4, 4)
-    image = np.full((height, width, 3), 30, dtype=np.uint8)
-    blocks = np.kron(bits, np.ones((height // 4, width // 4), dtype=np.uint8))
-    image[: blocks.shape[0], : blocks.shape[1]] += 190 * blocks[..., None]
-    return image
-
-
-def read_number(image: np.ndarray) -> int:
-    """The number in a picture made by `numbered_frame`."""
-    height, width = image.shape[0] // 4, image.shape[1] // 4
-    bits = image[height // 2 :: height, width // 2 :: width, 1][:4, :4] > 128
-    return sum(1 << bit for bit, light in enumerate(bits.reshape(-1)) if light)
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,52 @@ def test_reads_on_without_losing_its_place(
         assert numbers_in(reader.read(wanted)) == wanted
 
 
+def textured(num_frames: int) -> list[np.ndarray]:
+    """Pictures that move and in which a single lost reference would show."""
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 256, (96, 400, 3), dtype=np.uint8)
+    return [np.ascontiguousarray(wide[:, 3 * idx % 300 :][:, :96]) for idx in range(num_frames)]
+
+
+ENCODINGS = {
+    "chunk": ("libx264", {"x264-params": "bframes=3:b-adapt=0:b-pyramid=none", "g": "15", "tune": "fastdecode"}),
+    "default": ("libx264", {}),
+    "pyramid": ("libx264", {"x264-params": "bframes=8:b-adapt=0:b-pyramid=normal:ref=4", "g": "40"}),
+    "open": ("libx264", {"x264-params": "open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0"}),
+    "fields": ("libx264", {"x264-params": "tff=1:bframes=3", "g": "30"}),
+    "hevc": ("libx265", {"x265-params": "log-level=none:bframes=4:b-pyramid=1:temporal-layers=3", "g": "24"}),
+    "mpeg4": ("mpeg4", {"bf": "2", "g": "20"}),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_frames_that_are_not_asked_for_change_nothing(tmp_path: Path, name: str) -> None:
+    import av
+
+    codec, options = ENCODINGS[name]
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    path = tmp_path / "textured.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt, stream.options = 96, 96, "yuv420p", {"threads": "1"} | options
+        for picture in textured(90):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        truth = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+    reader = open_reader(path, VideoBackend.PYAV)
+    assert reader.num_frames == len(truth) == 90
+    rng = random.Random(0)
+    for _ in range(30):
+        wanted = rng.sample(range(90), rng.choice([1, 2, 5, 16]))
+        if rng.random() < 0.7:
+            first = rng.randrange(90)
+            wanted = sorted({min(89, first + rng.randrange(40)) for _ in wanted})
+        np.testing.assert_array_equal(reader.read(wanted), truth[wanted])
+
+
 def test_colours_are_red_green_blue(tmp_path: Path, backend: VideoBackend) -> None:
     picture = np.zeros((64, 128, 3), dtype=np.uint8)
     picture[:, :64, 0] = 255

@@ -14,6 +14,10 @@ from llavaction.utils.errors import ConfigError, DataError, VideoError
 from llavaction.video.layout import ChunkFolder, SingleFile, VideoConfig, VideoLayout, find_video
 
 
+def make_config(folder: Path, layout: VideoLayout) -> VideoConfig:
+    return VideoConfig(str(folder), layout, frame_rate=30.0 if layout == VideoLayout.FRAMES else None)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -42,6 +46,9 @@ def test_config_from_yaml() -> None:
     given_yaml = omegaconf.OmegaConf.create("{folder: videos, layout: whole, num_frames: 32}")
     config = omegaconf.OmegaConf.to_object(omegaconf.OmegaConf.merge(schema, given_yaml))
     assert config == VideoConfig("videos", VideoLayout.WHOLE, num_frames=32)
+    given_yaml = omegaconf.OmegaConf.create("{folder: videos, layout: frames, frame_rate: 50}")
+    config = omegaconf.OmegaConf.to_object(omegaconf.OmegaConf.merge(schema, given_yaml))
+    assert config == VideoConfig("videos", VideoLayout.FRAMES, frame_rate=50.0)
 
 
 def test_chunks(tmp_path: Path) -> None:
@@ -88,7 +95,7 @@ def test_the_configured_ending_comes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", list(VideoLayout))
 def test_names_cannot_leave_the_folder(tmp_path: Path, name: str, layout: VideoLayout) -> None:
     with pytest.raises(DataError, match="would leave"):
-        find_video(VideoConfig(str(tmp_path), layout), name)
+        find_video(make_config(tmp_path, layout), name, name)
 
 
 def test_last_chunk(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from llavaction.sft.samples import Sample
 
 
 def answer(exam: Exam, samples: Sequence[Sample], prompts: Sequence[Prompt]) -> list[Row]:
-    """The best class of each head; causal attention hides the question from the action token."""
-    verbs, nouns, actions = (scores.argmax(-1).tolist() for scores in exam.answerer.classify(prompts))
-    predictions = zip(verbs, nouns, actions, strict=True)
-    return [exam.make_row(sample, predicted=predicted) for sample, predicted in zip(samples, predictions, strict=True)]
+    """The best class of each head, and the likeliest actions; causal attention hides the question from the token."""
+    verb_scores, noun_scores, action_scores = exam.answerer.classify(prompts)
+    ranked = action_scores.log_softmax(-1).sort(descending=True, stable=True)
+    top_actions = ranked.indices[:, : exam.task.top_k].tolist()
+    top_scores = ranked.values[:, : exam.task.top_k].tolist()
+    best = zip(verb_scores.argmax(-1).tolist(), noun_scores.argmax(-1).tolist(), strict=True)
+    return [
+        exam.make_row(sample, predicted=(verb, noun, actions[0]), top_actions=tuple(actions), scores=tuple(scores))
+        for sample, (verb, noun), actions, scores in zip(samples, best, top_actions, top_scores, strict=True)
+    ]

@@ -8,6 +8,10 @@ from llavaction.annotations.epic_kitchens import Split
 from llavaction.annotations.segments import Segment
 from llavaction.annotations.vocabulary import Vocabulary
 from llavaction.sft.samples import ActionLabel, ClipRef, Sample, View
+from llavaction.sft.tally import Tally
+
+LEFT_OUT = "left_out"
+"""Topic of the counts of segments that a view has no sample for."""
 
 
 class Builder(Protocol):
@@ -15,8 +19,8 @@ class Builder(Protocol):
 
     view: View
 
-    def build(self, segment: Segment, split: Split) -> Sample:
-        """The sample; a function of the seed and the segment alone."""
+    def build(self, segment: Segment, split: Split, tally: Tally) -> Sample | None:
+        """The sample, a function of the seed and the segment alone; None, counted as `LEFT_OUT`, where it has none."""
         ...
 
 

@@ -8,6 +8,7 @@ from llavaction.annotations.vocabulary import Vocabulary
 from llavaction.sft.builders.base import clip_of, label_of
 from llavaction.sft.prompts import PromptsConfig
 from llavaction.sft.samples import Role, Sample, Turn, View
+from llavaction.sft.tally import Tally
 
 
 class DirectBuilder:
@@ -19,7 +20,7 @@ class DirectBuilder:
         self._vocabulary = vocabulary
         self._prompts = prompts
 
-    def build(self, segment: Segment, split: Split) -> Sample:
+    def build(self, segment: Segment, split: Split, tally: Tally) -> Sample | None:
         return Sample(
             sample_id=f"{self.view}/{segment.segment_id}",
             view=self.view,

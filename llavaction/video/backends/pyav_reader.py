@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+MAX_SHORT_GROUP = 30
+"""Frames between keyframes, on average, up to which a file is read anew from a keyframe for every clip."""
+
+
 def open_stream(path: Path) -> tuple[InputContainer, VideoStream]:
     """Open a file and pick its best video stream, which will decode on one thread.
 
@@ -46,7 +50,7 @@ def open_stream(path: Path) -> tuple[InputContainer, VideoStream]:
 
 
 class PyavReader(FrameReader):
-    """Seeks to the keyframe before a frame and decodes forward from there.
+    """Seeks to the keyframe before a frame and decodes forward from there, no more than is needed.
 
     Frames are told apart by their time stamps, never by counting. Reading on after the last frame
     read continues without a seek. RGB values are those of FFmpeg's default conversion.
@@ -69,9 +73,14 @@ class PyavReader(FrameReader):
             raise
         self.num_frames = len(self._index.frame_pts)
         self.fps = check_fps(path, self._index.frame_rate(float(self._stream.average_rate or 0)))
+        # Where a keyframe is near, starting there again costs less than the frames a decoder needs to look ahead.
+        self._has_short_groups = self.num_frames <= MAX_SHORT_GROUP * len(self._index.keyframe_pts)
         self._converter = VideoReformatter()
         self._frames: Iterator[VideoFrame] = iter(())
         self._last_pts: int | None = None  # of the frame decoded last; None: seek first
+        self._skipped_pts = 0  # highest time stamp of the frames left out since the last seek
+        self._pending: set[int] = set()  # time stamps of the frames asked for whose packets are still to come
+        self._stops = False  # whether decoding ends with the last of these
 
     def read(self, frame_idx: Sequence[int]) -> np.ndarray:
         indices = check_frame_idx(self.path, frame_idx, self.num_frames)
@@ -79,7 +88,7 @@ class PyavReader(FrameReader):
         import av
 
         try:
-            images = [self._decode(int(index)) for index in wanted]
+            images = self._decode(wanted)
         except av.FFmpegError as error:
             self._last_pts = None
             raise decoding_error(self.path, error.strerror or str(error)) from error
@@ -91,13 +100,24 @@ class PyavReader(FrameReader):
         self._frames, self._last_pts = iter(()), None  # the iterator refers back to this reader
         self._container.close()
 
-    def _decode(self, index: int) -> np.ndarray:
-        pts = int(self._index.frame_pts[index])
-        keyframes = self._index.keyframe_pts
-        group = max(0, int(np.searchsorted(keyframes, pts, side="right")) - 1)
-        if self._last_pts is None or not keyframes[group] <= self._last_pts < pts:
-            self._last_pts = None
-            self._frames = self._frames_from(group)
+    def _decode(self, wanted: np.ndarray) -> list[np.ndarray]:
+        """Images of frames int64 `[T]` in ascending order, one group of pictures after another."""
+        keyframes, pts = self._index.keyframe_pts, self._index.frame_pts[wanted]
+        groups = (np.searchsorted(keyframes, pts, side="right") - 1).clip(min=0)
+        images: list[np.ndarray] = []
+        for group in np.unique(groups).tolist():
+            here = pts[groups == group].tolist()
+            self._pending, self._stops = set(here), group < groups[-1] or self._has_short_groups
+            passed = None if self._last_pts is None else max(self._last_pts, self._skipped_pts)
+            if passed is None or not keyframes[group] <= passed < here[0]:
+                self._last_pts = None
+                self._frames = self._frames_from(group)
+            images += [self._next_image(stamp) for stamp in here]
+            if self._stops:
+                self._last_pts = None
+        return images
+
+    def _next_image(self, pts: int) -> np.ndarray:
         for frame in self._frames:
             if frame.pts is None or (self._last_pts is not None and frame.pts <= self._last_pts):
                 raise decoding_error(self.path, f"time stamp {frame.pts} after {self._last_pts}")
@@ -107,11 +127,25 @@ class PyavReader(FrameReader):
             if frame.pts > pts:
                 break
         self._last_pts = None
-        raise decoding_error(self.path, f"the decoder gave no frame {index} of {self.num_frames}")
+        place = int(np.searchsorted(self._index.frame_pts, pts))
+        raise decoding_error(self.path, f"the decoder gave no frame {place} of {self.num_frames}")
 
     def _frames_from(self, group: int) -> Iterator[VideoFrame]:
-        for packet in self._packets_from(group):
-            yield from self._stream.decode(packet)
+        """Decode from a keyframe on: to the last frame asked for if decoding stops there, else for as long as asked."""
+        self._skipped_pts = int(self._index.keyframe_pts[group]) - 1
+        packets = self._packets_from(group)
+        decoder = self._stream.codec_context
+        while (self._pending or not self._stops) and (packet := next(packets, None)) is not None and packet.size:
+            pts = packet.pts
+            if pts in self._pending or not self._pending or decoder.name != "h264":
+                decoder.skip_frame = "DEFAULT"
+            else:
+                # In H.264, a picture that no other refers to says so, and need not be decoded.
+                decoder.skip_frame = "NONREF"
+                self._skipped_pts = max(self._skipped_pts, pts or 0)
+            self._pending.discard(pts)
+            yield from decoder.decode(packet)
+        yield from decoder.decode(None)
 
     def _packets_from(self, group: int) -> Iterator[Packet[VideoStream]]:
         """Packets from a keyframe that is displayed no later than keyframe `group`."""
