@@ -11,5 +11,6 @@ fi
 ruff check .
 ruff format --check .
 mypy
-python -m pytest -m "not slow" -n 2 --durations 5
+python -m pytest -m "not slow and not thorough" -n 2 --durations 5
+python -m pytest -m "thorough and not slow" -n 2 --durations 5
 python -m pytest -m slow --durations 5

@@ -41,9 +41,9 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     answerer = Answerer.load(checkpoint, dtype=root.model.dtype, attention=root.model.attention, device=pick_device())
     if process_rank() == 0:
         hashes = {str(path): file_sha256(path) for path in samples}
-        weights = checkpoint / "model.safetensors"
-        if weights.exists():
-            hashes[str(weights)] = file_sha256(weights)
+        for weights in (checkpoint / name for name in ("model.safetensors", "adapter_model.safetensors")):
+            if weights.exists():
+                hashes[str(weights)] = file_sha256(weights)
         answerer.classes.save(folder)  # what the ids in the rows mean
         record_run(folder, "evaluate", resolved_yaml(root), hashes)
     return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation))

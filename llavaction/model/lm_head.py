@@ -96,7 +96,7 @@ def _liger_loss_sum(hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor) -> 
 
 
 class _ChunkedLossSum(torch.autograd.Function):
-    """Keeps one number per position for the backward pass, and computes the scores again there.
+    """Keeps two numbers per position for the backward pass, and computes the scores again there.
 
     All that touches scores is in functions of one chunk, so that these are gone before the next chunk's are made.
     """
@@ -105,24 +105,26 @@ class _ChunkedLossSum(torch.autograd.Function):
     def forward(ctx: Any, hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor, chunk: int) -> Tensor:
         with _as_typed(hidden_LD):
             parts = [
-                _losses_and_norms(hidden, weight_VD, targets)
+                _losses(hidden, weight_VD, targets)
                 for hidden, targets in zip(hidden_LD.split(chunk), targets_L.split(chunk), strict=True)
             ]
-        losses_L, norms_L = (torch.cat(part) for part in zip(*parts, strict=True))
+        losses_L, highest_L, sums_L = (torch.cat(part) for part in zip(*parts, strict=True))
         ctx.chunk = chunk
-        ctx.save_for_backward(hidden_LD, weight_VD, targets_L, norms_L)
+        ctx.save_for_backward(hidden_LD, weight_VD, targets_L, highest_L, sums_L)
         return losses_L.sum()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        hidden_LD, weight_VD, targets_L, norms_L = ctx.saved_tensors
+        hidden_LD, weight_VD, targets_L, highest_L, sums_L = ctx.saved_tensors
         grad_hidden_LD = torch.empty_like(hidden_LD) if ctx.needs_input_grad[0] else None
         grad_weight_VD = torch.empty_like(weight_VD) if ctx.needs_input_grad[1] else None
         with _as_typed(hidden_LD):
             for start in range(0, len(targets_L), ctx.chunk):
                 rows = slice(start, start + ctx.chunk)
-                grad_logits = _grad_logits(hidden_LD[rows], weight_VD, targets_L[rows], norms_L[rows], grad)
+                grad_logits = _grad_logits(
+                    hidden_LD[rows], weight_VD, targets_L[rows], highest_L[rows], sums_L[rows], grad
+                )
                 if grad_hidden_LD is not None:
                     torch.mm(grad_logits, weight_VD, out=grad_hidden_LD[rows])
                 if grad_weight_VD is not None:
@@ -137,18 +139,25 @@ def _as_typed(tensor: Tensor) -> torch.autocast:
     return torch.autocast(tensor.device.type, enabled=False)
 
 
-def _losses_and_norms(hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and logarithm of the softmax's denominator at each position of a chunk."""
-    logits_LV = (hidden_LD @ weight_VD.T).float()
+def _losses(hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy at each position of a chunk, its highest score, and the sum of exponentials relative to that."""
+    logits_LV = _logits(hidden_LD, weight_VD)
     picked_L = logits_LV.gather(1, targets_L[:, None])[:, 0]
     highest_L = logits_LV.amax(1)
-    sums_L = logits_LV.sub_(highest_L[:, None]).exp_().sum(1).log_()
-    return sums_L - (picked_L - highest_L), sums_L + highest_L
+    sums_L = logits_LV.sub_(highest_L[:, None]).exp_().sum(1)
+    return sums_L.log() - (picked_L - highest_L), highest_L, sums_L
 
 
-def _grad_logits(hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor, norms_L: Tensor, grad: Tensor) -> Tensor:
+def _grad_logits(
+    hidden_LD: Tensor, weight_VD: Tensor, targets_L: Tensor, highest_L: Tensor, sums_L: Tensor, grad: Tensor
+) -> Tensor:
     """Gradient of a chunk's scores, made in place of them: softmax, less 1 at the target, times `grad`."""
-    logits_LV = (hidden_LD @ weight_VD.T).float()
-    grads_LV = logits_LV.sub_(norms_L[:, None]).exp_()
-    grads_LV.scatter_add_(1, targets_L[:, None], grads_LV.new_full((len(targets_L), 1), -1.0))
-    return grads_LV.mul_(grad).to(hidden_LD.dtype)
+    logits_LV = _logits(hidden_LD, weight_VD)
+    grads_LV = logits_LV.sub_(highest_L[:, None]).exp_().mul_((grad / sums_L)[:, None])
+    targets_L1 = targets_L[:, None]
+    grads_LV.scatter_(1, targets_L1, grads_LV.gather(1, targets_L1) - grad)
+    return grads_LV.to(hidden_LD.dtype)
+
+
+def _logits(hidden_LD: Tensor, weight_VD: Tensor) -> Tensor:
+    return (hidden_LD @ weight_VD.T).float()

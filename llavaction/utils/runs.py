@@ -14,7 +14,7 @@ from llavaction.utils.jsonl import write_json, write_text
 
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.yaml"
-_PACKAGES = ("llavaction", "torch", "transformers", "accelerate", "deepspeed", "numpy", "av", "decord")
+_PACKAGES = ("llavaction", "torch", "transformers", "accelerate", "deepspeed", "peft", "numpy", "av", "decord")
 
 
 def git_commit() -> str | None:

@@ -24,6 +24,8 @@ from tests.annotations.ek100_files import TRAIN, write_ek100
 from tests.sft.annotator.server import Answer, Asked, Cut, Raw, Server, serving
 from tests.sft.annotator.worlds import KEY, write_video
 
+pytestmark = pytest.mark.thorough
+
 REPO_ROOT = Path(__file__).resolve().parents[2]
 NUM_SEGMENTS = len(TRAIN)
 RESULTS = ("annotations.jsonl", "failures.jsonl")

@@ -16,6 +16,8 @@ from llavaction.sft.samples import ClipRef, write_samples
 from llavaction.video.encoding import write_h264
 from tests.reports.audit.conftest import CLASSES, sample
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def kitchen(tmp_path: Path) -> Path:

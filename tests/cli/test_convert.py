@@ -31,6 +31,8 @@ from tests.model.public_folders import (
     write_public_start,
 )
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

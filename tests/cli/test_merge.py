@@ -19,6 +19,8 @@ from llavaction.sft.classes import ClassTable
 from llavaction.testing.tiny import tiny_model, tiny_processor
 from llavaction.utils.hashing import file_sha256
 
+pytestmark = pytest.mark.thorough
+
 CLASSES = ClassTable(("take",), ("cup",), ("take:cup",), {"take cup": "take:cup"})
 
 

@@ -11,6 +11,8 @@ from llavaction.sft.manifest import read_manifest
 from llavaction.utils.jsonl import read_jsonl, write_jsonl
 from tests.annotations.ek100_files import write_ek100
 
+pytestmark = pytest.mark.thorough
+
 Captured = pytest.CaptureFixture[str]
 
 

@@ -55,6 +55,7 @@ def test_each_command_composes_with_the_least_it_needs(root: str) -> None:
     assert type(composed(root)) is ROOTS[root]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("root", "chosen"), [(root, chosen) for root in ROOTS for chosen in rounds(root)])
 def test_every_choice_composes_with_its_command(root: str, chosen: list[str]) -> None:
     least = [override for override in MINIMAL[root] if not (root == "train" and override.startswith("model."))]

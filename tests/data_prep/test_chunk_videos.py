@@ -14,6 +14,8 @@ import pytest
 from tests.data_prep.conftest import start_script
 from tests.video.numbered import encode_at
 
+pytestmark = pytest.mark.thorough
+
 Run = Callable[..., int]
 VIDEO_IDS = ["P01_01", "P01_02", "P02_01", "P02_02"]
 SECONDS = 16

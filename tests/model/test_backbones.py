@@ -11,6 +11,8 @@ from llavaction.processing.batch import pad_rows
 from llavaction.testing.tiny import tiny_model
 from llavaction.utils.errors import ConfigError
 
+pytestmark = pytest.mark.thorough
+
 VISION = {
     "hidden_size": 16,
     "intermediate_size": 32,

@@ -25,6 +25,8 @@ from tests.model.public_folders import (
     write_public_start,
 )
 
+pytestmark = pytest.mark.thorough
+
 VARIANTS = ["B_none_grid", "B_one_last_grid", "B_three_last_onetok", "B_three_all_frame_inv", "B_one_ndistill_grid"]
 POST_NORM = "model.vision_tower.vision_tower.vision_model.post_layernorm.weight"
 BLOCK = "model.vision_tower.vision_tower.vision_model.encoder.layers.{}.layer_norm1.bias"

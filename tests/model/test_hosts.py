@@ -8,6 +8,8 @@ from llavaction.model.hosts.host import ActionTokenHost
 from llavaction.utils.errors import CheckpointError, ConfigError, DataError
 from tests.model.tiny_hosts import ACTION, COUNTS, HOSTS, VIDEO, make_host, make_model, objective, processed, video_text
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(params=HOSTS)
 def name(request):

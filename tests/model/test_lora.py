@@ -19,6 +19,8 @@ from llavaction.training.config import Part
 from llavaction.training.parts import freeze_parts
 from llavaction.utils.errors import CheckpointError, ConfigError
 
+pytestmark = pytest.mark.thorough
+
 DECODER = LoraTargets.DECODER
 BOTH = LoraTargets.DECODER_AND_VISION
 FULL = {

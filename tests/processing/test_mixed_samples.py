@@ -17,6 +17,8 @@ from llavaction.training.run import TrainingRun, train
 from llavaction.video.clip import ClipLoader
 from llavaction.video.layout import VideoConfig, VideoLayout
 
+pytestmark = pytest.mark.thorough
+
 TERMS = ("loss", "lm_loss", "verb_loss", "noun_loss", "action_loss")
 VISUAL = ("vision.", "projector.", "newline")
 

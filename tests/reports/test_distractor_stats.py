@@ -24,6 +24,8 @@ from llavaction.utils.errors import ConfigError, DataError
 from tests.annotations.ek100_files import write_ek100
 from tests.specialists.files import WRITERS, write_csv
 
+pytestmark = pytest.mark.thorough
+
 # Actions by id: 0 = 0:0, 1 = 0:1, 2 = 0:2, 3 = 1:0, 4 = 1:1, 5 = 2:0, 6 = 2:1, 7 = 2:2, 8 = 3:3, 9 = 3:4.
 # Validation: wash plate (5), take cup (1), put plate (3), open tap (8).
 AVION = [[5, 0, 3, 6, 7], [0, 1, 4, 2, 6], [3, 0, 5, 4, 1], [9, 0, 1, 2, 3]]

@@ -20,6 +20,8 @@ from llavaction.video.layout import VideoConfig
 from tests.evaluation.rows import choice
 from tests.reports.conftest import question
 
+pytestmark = pytest.mark.thorough
+
 LONG = "put the large wooden spoon back into the second drawer below the sink"
 QUESTIONS = [
     question(0, ["take plate", "put down plate", "open drawer", "wash cup", "cut onion"], 1),

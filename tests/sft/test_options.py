@@ -29,6 +29,8 @@ from tests.sft.worlds import (
     worlds,
 )
 
+pytestmark = pytest.mark.thorough
+
 STRATEGIES = list(StrategyName)
 TEXTS = [
     (option_text, answer_text)

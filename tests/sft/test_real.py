@@ -26,6 +26,8 @@ from llavaction.utils.draws import draws_for
 from tests.sft.checks import QuestionCheck
 from tests.sft.worlds import PROMPTS, make_options
 
+pytestmark = pytest.mark.thorough
+
 Questions = tuple[list[Sample], Tally]
 
 

@@ -25,6 +25,8 @@ from tests.annotations.ek100_files import csv_path
 from tests.conftest import REPO_ROOT
 from tests.sft.small_build import build_again, build_small, write_clip_annotations, write_conversations
 
+pytestmark = pytest.mark.thorough
+
 CONTENT = {
     "random": "e40f4ae7457c2e80f68fa2024de48762a679a117c1f8810567eac360e245d89c",
     "specialist": "13cb5f3a4269cc2897d12c1771b5f56b9e47ac432b9d91686d1d1df58a251172",

@@ -26,6 +26,8 @@ from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.video.encoding import write_h264
 from llavaction.video.layout import VideoConfig, VideoLayout
 
+pytestmark = pytest.mark.thorough
+
 LORA = LoraConfig(targets=LoraTargets.DECODER_AND_VISION, rank=2, alpha=4, dropout=0.2)
 CLASSES = ClassTable(
     tuple(f"verb{number}" for number in range(COUNTS.num_verbs)),
@@ -204,6 +206,13 @@ def test_an_adapter_can_be_trained_on_in_full_but_not_adapted_again(whole, make_
         train(replace(run, model=model))
     train(replace(make_run(tmp_path / "full", lora=LoraConfig(), max_steps=1), model=model))
     assert (tmp_path / "full" / "checkpoint" / "model.safetensors").is_file()
+
+
+def test_deepspeed_does_not_stay_out_without_a_word(make_run, tmp_path, monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    run = replace(make_run(tmp_path), deepspeed={"zero_optimization": {"stage": 2}})
+    with pytest.raises(ConfigError, match="torchrun --nproc_per_node 1"):
+        train(run)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from llavaction.video.backends import FrameReader, VideoBackend, open_reader
 from llavaction.video.backends.packet_index import PacketIndex
 from llavaction.video.encoding import write_h264
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 NUM_FRAMES = 120
 # Pixel values may differ by this much between decoders; the versions tested agree exactly.

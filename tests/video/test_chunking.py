@@ -22,6 +22,8 @@ from llavaction.video.layout import VideoConfig
 from llavaction.video.scaling import scaled_size
 from tests.video.numbered import encode_at
 
+pytestmark = pytest.mark.thorough
+
 Numbers = Callable[[np.ndarray], list[int]]
 SMALL = ChunkingConfig(chunk_s=2)
 EVERY_MS = Fraction(1, 1000)
