@@ -13,7 +13,8 @@ from the same weights and modules:
 
 Each runs in a process of its own, one after the other and both again, `--repeats` times; a process takes one step to
 warm up and times `--steps`. Prints a table of medians, and last a line of JSON with `time_ratio` and `memory_ratio`
-(lean / dense) and the machine. Memory is the peak of the whole process (resident set) on a CPU, with the interpreter
+(lean / dense) and the machine. `cpu_s` is the time of all threads on a core, which other jobs of the machine change
+less than `step_s`. Memory is the peak of the whole process (resident set) on a CPU, with the interpreter
 and its libraries in it, and the peak of what torch has allocated on a GPU.
 
 MFU = 3 * F / (step time * peak FLOP/s), where F are the operations (2 per multiplication and addition) of the matrix
@@ -110,7 +111,7 @@ def run_child(variant: str) -> dict[str, Any]:
 
 def report(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -> None:
     """Medians as a table, then the line of JSON."""
-    names = ("step_s", "peak_mib", "tokens_per_s", "mfu", "loss", "grad_norm")
+    names = ("step_s", "cpu_s", "peak_mib", "tokens_per_s", "mfu", "loss", "grad_norm")
     medians = {
         variant: {name: statistics.median(run[name] for run in done) for name in names}
         for variant, done in runs.items()
@@ -118,7 +119,7 @@ def report(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -
     lean, dense = medians["lean"], medians["dense"]
     print(f"{'':14}{'lean':>12}{'dense':>12}{'lean/dense':>12}")
     for name in names:
-        ratio = f"{lean[name] / dense[name]:12.3f}" if name in ("step_s", "peak_mib") else ""
+        ratio = f"{lean[name] / dense[name]:12.3f}" if name in ("step_s", "cpu_s", "peak_mib") else ""
         print(f"{name:14}{lean[name]:12.5g}{dense[name]:12.5g}{ratio}")
     differences = {f"{name}_difference": abs(lean[name] - dense[name]) for name in ("loss", "grad_norm")}
     for name, value in differences.items():
@@ -128,6 +129,7 @@ def report(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -
         "frames": options.frames,
         "positions": runs["lean"][0]["positions"],
         "time_ratio": round(lean["step_s"] / dense["step_s"], 4),
+        "cpu_ratio": round(lean["cpu_s"] / dense["cpu_s"], 4),
         "memory_ratio": round(lean["peak_mib"] / dense["peak_mib"], 4),
         "lean": medians["lean"],
         "dense": medians["dense"],
@@ -153,17 +155,19 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     model = build(options)
     batch = make_batch(model, options)
     step = lean_step if options.variant == "lean" else dense_step
-    times = []
+    times, cpu_times = [], []
     for _ in range(1 + options.steps):
         model.zero_grad(set_to_none=True)
-        start = clock(options.device)
+        start, cpu_start = clock(options.device), time.process_time()
         loss = step(model, batch)
         times.append(clock(options.device) - start)
+        cpu_times.append(time.process_time() - cpu_start)
     peak = peak_mib(options.device)
     step_s, num_positions = statistics.median(times[1:]), batch["input_ids"].numel()
     norms = [torch.linalg.vector_norm(weight.grad, dtype=torch.float64) for weight in model.parameters()]
     return {
         "step_s": step_s,
+        "cpu_s": statistics.median(cpu_times[1:]),
         "peak_mib": peak,
         "tokens_per_s": num_positions / step_s,
         "mfu": 3 * forward_flops(model, options.frames, num_positions) / step_s / peak_flops(options),

@@ -17,9 +17,13 @@ from llavaction.model.lora.base import base_of, is_adapter
 from llavaction.model.lora.config import Quantization
 from llavaction.model.lora.quantization import quantized_loading
 from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.model.objective import ActionObjective
 from llavaction.model.towers import KINDS
 from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.utils.plain import plain
+
+_STRUCTURE = ("newline", "pool_stride", "pool_mode", "vision_feature_layer", "supervision")
+"""What a checkpoint keeps: fields of `ModelConfig` that build a new model and cannot change a saved one."""
 
 _LOGIT_SETTINGS = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
 """Names under which decoders of transformers keep what they do to the LM head's output."""
@@ -136,6 +140,27 @@ def use_kernels(model: LlavactionForConditionalGeneration, config: ModelConfig) 
     model.vision.chunk = config.vision_chunk
     if config.compile:
         compile_blocks(model.vision.tower.encoder.layers, model.decoder.layers)
+
+
+def train_on(model: LlavactionForConditionalGeneration, config: ModelConfig) -> None:
+    """Let a loaded model be taught, and compute, as `config` says.
+
+    Raises:
+        ConfigError: when `config` asks for another structure than the model has, or this machine cannot compute so.
+    """
+    hf_config = model.config
+    for name in _STRUCTURE:
+        asked, found = getattr(config, name), getattr(hf_config, name)
+        if asked != found and asked != ModelConfig.__dataclass_fields__[name].default:
+            raise ConfigError(
+                f"model.{name} = {asked}, but {config.checkpoint} was made with {found}, which a checkpoint keeps; "
+                "leave it out"
+            )
+    hf_config.supervised_layers = config.supervised_layers.value
+    hf_config.distillation = config.distillation.value
+    hf_config.loss_weights = plain(vars(config.loss_weights))
+    model.objective = ActionObjective(config.supervised_layers, config.distillation, config.loss_weights)
+    use_kernels(model, config)
 
 
 def _check_decoder(text_config: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from llavaction.model.build import ClassCounts, load_model, new_model
+from llavaction.model.build import ClassCounts, load_model, new_model, train_on
 from llavaction.model.config import ModelConfig
 from llavaction.model.lora.adapted import AdaptedModel
 from llavaction.model.lora.config import LoraConfig
@@ -111,7 +111,10 @@ def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Proces
         model = load_model(folder, dtype=config.dtype, attention=config.attention, quantize=run.lora.quantize)
         if model.action_token is not None:
             ClassTable.load(folder).check_same(run.classes, str(folder), "the mixture")
-        return model, Processor.load(folder)
+        train_on(model, config)
+        processor = Processor.load(folder)
+        changed = replace(processor.config, num_frames=run.video.num_frames, max_length=run.train.max_length)
+        return model, Processor(processor.tokenizer, changed)
     if config.tokenizer is None:
         texts = (turn.text for sample in run.samples for turn in sample.turns)
         tokenizer = train_tokenizer(texts, config.tokenizer_vocab_size)
