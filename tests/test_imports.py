@@ -64,6 +64,7 @@ ONLY_IN_FUNCTIONS_OF: dict[str, set[str]] = {
     "matplotlib": {"reports.gallery", "reports.distractor_stats.picture"},
     "PIL": {"reports.audit.frames", "sft.annotator.frames", "video.pictures"},
     "deepspeed": {"training.cpu"},
+    "liger_kernel": {"model.lm_head"},
     "wandb": set(),
     "openai": {"sft.annotator.client"},
     "torchcodec": set(),

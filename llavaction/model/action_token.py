@@ -5,7 +5,7 @@ B batch, S sequence, A samples that are read, P places read in each (1 or 3), D 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -31,7 +31,21 @@ class ActionPlaces(NamedTuple):
 
     def take(self, hidden_BSD: Tensor) -> Tensor:
         """Hidden states at the places: `[A, P, D]`."""
-        return hidden_BSD[self.rows_A[:, None], self.columns_AP]
+        states_APD: Tensor = _Take.apply(hidden_BSD, self.rows_A[:, None], self.columns_AP)
+        return states_APD
+
+
+class _Take(torch.autograd.Function):
+    """Indexing that hands autograd nothing to keep: within a checkpointed layer it changes nothing that is repeated."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_BSD: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        ctx.shape, ctx.rows, ctx.columns = hidden_BSD.shape, rows, columns
+        return hidden_BSD[rows, columns]
+
+    @staticmethod
+    def backward(ctx: Any, grad_APD: Tensor) -> tuple[Tensor, None, None]:
+        return grad_APD.new_zeros(ctx.shape).index_put((ctx.rows, ctx.columns), grad_APD), None, None
 
 
 class ActionToken(nn.Module):
@@ -71,16 +85,16 @@ class ActionToken(nn.Module):
 
 
 @contextmanager
-def recorded_outputs(layers: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
-    """The outputs of `layers`, in the order in which they ran.
+def recorded_outputs(layers: Iterable[nn.Module], take: Callable[[Tensor], Tensor]) -> Iterator[list[Tensor]]:
+    """What `take` takes of the outputs of `layers`, in the order in which they ran.
 
-    They are kept whole only within the context: take what you need when the last layer is done. Taking it inside a
-    layer's hook would add work to what gradient checkpointing repeats, and autograd holds these tensors anyway.
+    It is taken right behind each layer, so that the backward pass too comes to it there: taken from all layers at the
+    end, the gradients of all their whole outputs would exist at once.
     """
     outputs: list[Tensor] = []
 
     def keep(module: nn.Module, arguments: Any, output: Any) -> None:
-        outputs.append(output[0] if isinstance(output, tuple) else output)
+        outputs.append(take(output[0] if isinstance(output, tuple) else output))
 
     handles = [layer.register_forward_hook(keep) for layer in layers]
     try:

@@ -13,7 +13,7 @@ _PACKAGES = {
     "flash_attention_2": ("flash-attn", import_utils.is_flash_attn_2_available),
     "flash_attention_3": ("flash-attn-3", import_utils.is_flash_attn_3_available),
     "flex_attention": ("torch>=2.5", import_utils.is_torch_flex_attn_available),
-    LossKernel.LIGER.value: ("liger-kernel", import_utils.is_liger_kernel_available),
+    LossKernel.LIGER.value: ("liger-kernel (extra fast)", import_utils.is_liger_kernel_available),
 }
 """The package behind each optional kernel, and how transformers knows that it is installed."""
 

@@ -6,6 +6,7 @@ D width, V vocabulary, A samples with an action token, C classes.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,8 +214,11 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if position_ids is None and attention_mask is not None and past_key_values is None:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
         embeds_BSD = self.embed(input_ids, visual_features)
-        looks_between = labels is not None and self.action_token is not None and self.objective.needs_all_layers
-        with recorded_outputs(self.decoder.layers[:-1] if looks_between else ()) as between:
+        places = None if self.action_token is None else self._action_places(input_ids)
+        recorded: AbstractContextManager[list[Tensor]] = nullcontext([])
+        if places is not None and labels is not None and self.objective.needs_all_layers:
+            recorded = recorded_outputs(self.decoder.layers[:-1], places.take)
+        with recorded as between:
             decoded = self.decoder(
                 inputs_embeds=embeds_BSD,
                 attention_mask=attention_mask,
@@ -225,9 +229,8 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         hidden_BSD = decoded.last_hidden_state
         output = LlavactionOutput(past_key_values=decoded.past_key_values)
         states: list[Tensor] = []
-        if self.action_token is not None:
-            places = self._action_places(input_ids)
-            states = [places.take(layer_BSD) for layer_BSD in (embeds_BSD, *between, hidden_BSD)]
+        if self.action_token is not None and places is not None:
+            states = [places.take(embeds_BSD), *between, places.take(hidden_BSD)]
             output.action_rows = places.rows_A
             output.action_logits = self.action_token(states[-1])
         if labels is None:

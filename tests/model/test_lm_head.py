@@ -1,6 +1,8 @@
 """The loss in chunks is the loss of all scores at once, whatever stands in the head's place."""
 
 import copy
+import sys
+import types
 
 import pytest
 import torch
@@ -137,6 +139,23 @@ def test_nothing_is_kept_where_no_gradient_is_wanted(hidden, targets):
     with torch.no_grad():
         loss = head_loss_sum(head, hidden, targets, CHUNKED, 4)
     assert loss.grad_fn is None
+
+
+def test_liger_gets_what_its_loss_takes(hidden, targets, monkeypatch):
+    """Its interface, as it is documented: the weight, then the hidden states, then the targets."""
+
+    class LigerFusedLinearCrossEntropyLoss:
+        def __init__(self, reduction):
+            self.reduction = reduction
+
+        def __call__(self, lin_weight, _input, target):
+            return functional.cross_entropy(_input @ lin_weight.T, target, reduction=self.reduction)
+
+    package = types.SimpleNamespace(LigerFusedLinearCrossEntropyLoss=LigerFusedLinearCrossEntropyLoss)
+    monkeypatch.setitem(sys.modules, "liger_kernel", types.SimpleNamespace(transformers=package))
+    monkeypatch.setitem(sys.modules, "liger_kernel.transformers", package)
+    head = LmHead(WIDTH, WORDS)
+    assert_close(gradients(head, hidden, targets, LossKernel.LIGER), gradients(head, hidden, targets, DENSE), 1e-6)
 
 
 def test_a_wrapped_head_cannot_be_fused(hidden, targets):

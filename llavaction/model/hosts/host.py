@@ -122,12 +122,13 @@ class ActionTokenHost(nn.Module):
         decoder: Any = self.model.get_decoder()
         looks_between = labels is not None and self.objective.needs_all_layers
         inputs.setdefault("use_cache", labels is None)
-        with self._hosting(), recorded_outputs(decoder.layers[:-1] if looks_between else ()) as between:
+        layers = decoder.layers[:-1] if looks_between else ()
+        with self._hosting(), recorded_outputs(layers, places.take) as between:
             decoded = self.model.base_model(input_ids=input_ids, **inputs)
         hidden_BSD = decoded.last_hidden_state
         # In the order of the objective: what went into the decoder, what came out of its layers, and its output.
         states = [self._vectors(len(places.rows_A)).to(hidden_BSD.dtype)]
-        states += [places.take(layer_BSD) for layer_BSD in (*between, hidden_BSD)]
+        states += [*between, places.take(hidden_BSD)]
         output = LlavactionOutput(past_key_values=decoded.past_key_values, action_rows=places.rows_A)
         output.action_logits = self.action_token(states[-1])
         lm_head: Any = self.model.get_output_embeddings()
