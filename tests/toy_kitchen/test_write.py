@@ -11,6 +11,8 @@ from llavaction.toy_kitchen.scenes import KitchenConfig
 from llavaction.toy_kitchen.write import write_kitchen
 from llavaction.utils.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.thorough
+
 
 def decode(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from llavaction.video.retiming import constant_rate
 from tests.properties import reproducible
 
+pytestmark = pytest.mark.thorough
+
 
 @dataclass(frozen=True)
 class Shown:

@@ -32,7 +32,7 @@ from tests.sft.annotator.worlds import (
     write_video,
 )
 
-pytestmark = pytest.mark.usefixtures("short_waits")
+pytestmark = [pytest.mark.usefixtures("short_waits"), pytest.mark.thorough]
 
 
 def number_of(asked: Asked) -> str:

@@ -20,7 +20,7 @@ from llavaction.utils.logs import set_up_logging
 from tests.sft.annotator.server import Answer, Asked, Cut, Raw, Server, Slow
 from tests.sft.annotator.worlds import KEY, make_config
 
-pytestmark = pytest.mark.usefixtures("short_waits")
+pytestmark = [pytest.mark.usefixtures("short_waits"), pytest.mark.thorough]
 
 REQUEST = {"model": "tiny-vlm", "messages": [{"role": "user", "content": "Hello?"}], "top_k": 3}
 

