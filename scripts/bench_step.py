@@ -14,8 +14,8 @@ from the same weights and modules:
 Each runs in a process of its own, one after the other and both again, `--repeats` times; a process takes one step to
 warm up and times `--steps`. Prints a table of medians, and last a line of JSON with `time_ratio` and `memory_ratio`
 (lean / dense) and the machine. `cpu_s` is the time of all threads on a core, which other jobs of the machine change
-less than `step_s`. Memory is the peak of the whole process (resident set) on a CPU, with the interpreter
-and its libraries in it, and the peak of what torch has allocated on a GPU.
+less than `step_s`. Memory is the peak of the whole process (resident set) on a CPU, with the interpreter and its
+libraries in it, and the peak of what torch has allocated on a GPU.
 
 MFU = 3 * F / (step time * peak FLOP/s), where F are the operations (2 per multiplication and addition) of the matrix
 products that a forward pass needs, for both ways alike: blocks of the tower for all patches, projector, blocks of the
@@ -40,7 +40,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llavaction.config.compose import compose_config
-from llavaction.model.config import ModelConfig
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +52,6 @@ NUM_TEXT_TOKENS = 121
 NAMES = {"0.5b": "llava_ov_0.5b", "7b": "llava_ov_7b"}
 DEFAULT_FRAMES = {"cpu": 8, "0.5b": 16, "7b": 16}
 PEAK_TFLOPS = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "L40S": 362, "RTX 4090": 165}
-GIB = 1024**3
 
 SMALL_MODEL = [
     "model=llava_ov_7b",
@@ -105,43 +103,32 @@ def run_child(variant: str) -> dict[str, Any]:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def report(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -> None:
     """Medians as a table, then the line of JSON."""
     names = ("step_s", "cpu_s", "peak_mib", "tokens_per_s", "mfu", "loss", "grad_norm")
-    medians = {
-        variant: {name: statistics.median(run[name] for run in done) for name in names}
-        for variant, done in runs.items()
-    }
-    lean, dense = medians["lean"], medians["dense"]
+    lean, dense = ({name: statistics.median(run[name] for run in runs[way]) for name in names} for way in runs)
     print(f"{'':14}{'lean':>12}{'dense':>12}{'lean/dense':>12}")
     for name in names:
         ratio = f"{lean[name] / dense[name]:12.3f}" if name in ("step_s", "cpu_s", "peak_mib") else ""
         print(f"{name:14}{lean[name]:12.5g}{dense[name]:12.5g}{ratio}")
     differences = {f"{name}_difference": abs(lean[name] - dense[name]) for name in ("loss", "grad_norm")}
-    for name, value in differences.items():
-        print(f"{name:26}{value:12.3g}")
-    figures = {
+    print(*(f"{name:26}{value:12.3g}" for name, value in differences.items()), sep="\n")
+    figures: dict[str, Any] = {
         "size": options.size,
         "frames": options.frames,
         "positions": runs["lean"][0]["positions"],
         "time_ratio": round(lean["step_s"] / dense["step_s"], 4),
         "cpu_ratio": round(lean["cpu_s"] / dense["cpu_s"], 4),
         "memory_ratio": round(lean["peak_mib"] / dense["peak_mib"], 4),
-        "lean": medians["lean"],
-        "dense": medians["dense"],
+        "lean": lean,
+        "dense": dense,
         **differences,
-        "machine": {
-            "device": runs["lean"][0]["device"],
-            "cpus": os.cpu_count(),
-            "threads": THREADS,
-            "python": platform.python_version(),
-            "arch": platform.machine(),
-        },
+        "machine": {"device": runs["lean"][0]["device"], "cpus": os.cpu_count(), "arch": platform.machine()},
     }
+    figures["machine"].update(threads=THREADS, python=platform.python_version())
     print(json.dumps(figures))
 
 
@@ -158,23 +145,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     times, cpu_times = [], []
     for _ in range(1 + options.steps):
         model.zero_grad(set_to_none=True)
-        start, cpu_start = clock(options.device), time.process_time()
+        start, cpu_start = time.perf_counter(), time.process_time()
         loss = step(model, batch)
-        times.append(clock(options.device) - start)
+        if options.device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
         cpu_times.append(time.process_time() - cpu_start)
-    peak = peak_mib(options.device)
+    # A process starts with the peak of the one that started it, which has no torch here and stays small.
+    on_gpu, resident_kib = options.device == "cuda", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mib = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else resident_kib / 1024
     step_s, num_positions = statistics.median(times[1:]), batch["input_ids"].numel()
     norms = [torch.linalg.vector_norm(weight.grad, dtype=torch.float64) for weight in model.parameters()]
     return {
         "step_s": step_s,
         "cpu_s": statistics.median(cpu_times[1:]),
-        "peak_mib": peak,
+        "peak_mib": peak_mib,
         "tokens_per_s": num_positions / step_s,
         "mfu": 3 * forward_flops(model, options.frames, num_positions) / step_s / peak_flops(options),
         "loss": loss,
         "grad_norm": float(torch.stack(norms).norm()),
         "positions": num_positions,
-        "device": torch.cuda.get_device_name() if options.device == "cuda" else cpu_name(),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
     }
 
 
@@ -185,18 +176,15 @@ def build(options: argparse.Namespace) -> LlavactionForConditionalGeneration:
     from llavaction.model.build import ClassCounts, new_model
 
     words = SMALL_MODEL if options.size == "cpu" else [f"model={NAMES[options.size]}"]
-    overrides = options.overrides if options.variant == "lean" else []
-    places = ["paths.sft=none", "paths.videos=none", "model.tokenizer=none"]
-    config: ModelConfig = compose_config("train", [*words, *overrides, *places]).model
-
-    def make() -> LlavactionForConditionalGeneration:
-        counts = ClassCounts(num_verbs=97, num_nouns=300, num_actions=3806)
-        return new_model(config, counts, num_token_ids=151_000, eos_token_id=1, pad_token_id=0, seed=0)
-
-    with torch.device("meta"):
-        refuse_what_cannot_fit(make(), options)
-    with torch.device(options.device):
-        model = make()
+    words = [*words, "paths.sft=none", "paths.videos=none", "model.tokenizer=none"]
+    config = compose_config("train", words + (options.overrides if options.variant == "lean" else [])).model
+    counts = ClassCounts(num_verbs=97, num_nouns=300, num_actions=3806)
+    torch.set_default_dtype(getattr(torch, config.dtype))  # so that no weight is ever larger than it has to be
+    for device in ("meta", options.device):
+        with torch.device(device):
+            model = new_model(config, counts, num_token_ids=151_000, eos_token_id=1, pad_token_id=0, seed=0)
+        refuse_what_cannot_fit(model, options)
+    torch.set_default_dtype(torch.float32)
     if options.size != "cpu":
         model.gradient_checkpointing_enable()
     if options.variant == "dense":
@@ -213,14 +201,12 @@ def refuse_what_cannot_fit(model: LlavactionForConditionalGeneration, options: a
     if options.variant == "dense":
         num_positions = model.config.token_layout.num_visual_tokens(options.frames) + NUM_TEXT_TOKENS
         needed += 3 * 4 * num_positions * model.lm_head.out_features
-    if options.device == "cuda":
-        free = torch.cuda.mem_get_info()[0]
-    else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > free:
+    on_gpu = options.device == "cuda"
+    total = torch.cuda.mem_get_info()[1] if on_gpu else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > total:
         raise SystemExit(
-            f"--size {options.size} needs {needed / GIB:.0f} GiB at the very least on {options.device}, of which "
-            f"{free / GIB:.0f} GiB are free; choose a smaller --size, fewer --frames or another --device"
+            f"--size {options.size}, {options.variant}, needs {needed / 2**30:.0f} GiB at the very least and "
+            f"{options.device} has {total / 2**30:.0f}; choose a smaller --size, fewer --frames or another --device"
         )
 
 
@@ -260,12 +246,8 @@ def dense_step(model: LlavactionForConditionalGeneration, batch: dict[str, torch
     ids, labels, heads, weights = batch["input_ids"], batch["labels"], model.action_token, model.objective.weights
     assert heads is not None
     embeds_BSD = model.embed(ids, model.encode_videos(batch["pixel_values_videos"], batch["num_frames_per_video"]))
-    decoded = model.decoder(
-        inputs_embeds=embeds_BSD,
-        attention_mask=batch["attention_mask"],
-        use_cache=False,
-        output_hidden_states=True,
-    )
+    settings = {"attention_mask": batch["attention_mask"], "use_cache": False, "output_hidden_states": True}
+    decoded = model.decoder(inputs_embeds=embeds_BSD, **settings)
     logits_BSV = model.lm_head(decoded.hidden_states[-1]).float()
     shifted_BSV = logits_BSV[:, :-1].contiguous()
     loss = functional.cross_entropy(shifted_BSV.view(-1, shifted_BSV.shape[-1]), labels[:, 1:].reshape(-1))
@@ -307,43 +289,10 @@ def peak_flops(options: argparse.Namespace) -> float:
         if not known:
             raise SystemExit(f"{name}: its peak is not known here; give --peak-tflops")
         return known[0] * 1e12
-    matrix = torch.ones(1536, 1536)
-    times = []
-    for _ in range(8):
-        start = time.perf_counter()
-        matrix @ matrix
-        times.append(time.perf_counter() - start)
-    return 2 * 1536**3 / min(times)
+    from torch.utils.benchmark import Timer
 
-
-def clock(device: str) -> float:
-    """Seconds, when all that was asked of the device is done."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def peak_mib(device: str) -> float:
-    """Peak of the whole process on a CPU, of torch's own allocations on a GPU."""
-    import torch
-
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    status = Path("/proc/self/status")
-    if status.exists():
-        # ru_maxrss would also hold what the parent had when it forked.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def cpu_name() -> str:
-    """The processor as Linux names it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
+    timer = Timer("matrix @ matrix", globals={"matrix": torch.ones(1536, 1536)}, num_threads=THREADS)
+    return 2 * 1536**3 / min(timer.blocked_autorange(min_run_time=0.5).times)
 
 
 if __name__ == "__main__":
