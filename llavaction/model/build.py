@@ -103,6 +103,7 @@ def load_model(
     Raises:
         CheckpointError: when the folder holds none or a public one, its weights do not fit, or an adapter's base is
             another.
+        ConfigError: when the attention kernel cannot run here.
     """
     check_attention(attention)
     if is_adapter(folder):
