@@ -28,7 +28,8 @@ def run(root: TrainRoot) -> Path:
         settle_on_cpu(with_deepspeed=bool(root.deepspeed))
     folder = Path(root.output)
     set_up_logging(folder)
-    from llavaction.training.run import TrainingRun, train
+    from llavaction.training.run import train
+    from llavaction.training.spec import TrainingRun
 
     mixture = load_mixture(root.mixture, root.train.seed)
     if process_rank() == 0:

@@ -74,7 +74,7 @@ class LearningRates:
 
 @dataclass
 class TrainConfig:
-    """Optimisation, saving and logging; defaults are the paper's recipe (one clip per GPU, two accumulated)."""
+    """Optimisation, saving and logging; defaults are the paper's recipe."""
 
     epochs: float = 1.0
     """Passes over the mixture; the last incomplete batch is left out and counted in the log."""
@@ -82,8 +82,11 @@ class TrainConfig:
     """Optimiser steps instead of epochs; 0 saves the untrained model."""
     batch_size: int = 1
     """Samples per process and step."""
-    gradient_accumulation: int = 2
-    """Batches per optimiser step."""
+    gradient_accumulation: int | None = None
+    """Batches per process and optimiser step; null takes what `global_batch_size` asks for, else 1."""
+    global_batch_size: int | None = None
+    """Samples per optimiser step over all processes, so that a run is the same on any number of GPUs; null lets it
+    grow with them."""
     lr: LearningRates = field(default_factory=LearningRates)
     """Learning rate per part."""
     freeze: list[Part] = field(default_factory=list)
@@ -118,9 +121,18 @@ class TrainConfig:
     """Weights & Biases beside the metrics file of the run folder."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "gradient_accumulation", "log_every", "keep_checkpoints", "max_length"):
+        for name in ("batch_size", "log_every", "keep_checkpoints", "max_length"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} = {getattr(self, name)}: must be 1 or more")
+        for name in ("gradient_accumulation", "global_batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"train.{name} = {value}: must be 1 or more, or null")
+        if self.gradient_accumulation is not None and self.global_batch_size is not None:
+            raise ConfigError(
+                f"train.gradient_accumulation = {self.gradient_accumulation} and train.global_batch_size = "
+                f"{self.global_batch_size} both say how large a step is; set one of them to null"
+            )
         for name in ("num_workers", "save_every", "weight_decay", "warmup_ratio"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"train.{name} = {getattr(self, name)}: must be 0 or more")

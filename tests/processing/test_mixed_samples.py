@@ -13,7 +13,8 @@ from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import View, write_samples
 from llavaction.testing.tiny import tiny_model, tiny_model_config, tiny_processor
 from llavaction.training.config import LearningRates, Precision, TrainConfig
-from llavaction.training.run import TrainingRun, train
+from llavaction.training.run import train
+from llavaction.training.spec import TrainingRun
 from llavaction.video.clip import ClipLoader
 from llavaction.video.layout import VideoConfig, VideoLayout
 

@@ -21,7 +21,8 @@ from llavaction.testing.tiny import COUNTS, tiny_model, tiny_processor
 from llavaction.training.config import LearningRates, Part, Precision, TrainConfig
 from llavaction.training.lora import check_lora
 from llavaction.training.parts import count_parameters, freeze_parts, parameter_groups, parameter_table, part_of
-from llavaction.training.run import TrainingRun, train
+from llavaction.training.run import train
+from llavaction.training.spec import TrainingRun
 from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.video.encoding import write_h264
 from llavaction.video.layout import VideoConfig, VideoLayout
