@@ -6,6 +6,7 @@ D width, V vocabulary, A samples with an action token, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,19 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
             counts = ", ".join(f"{len(keys)} {name} (first: {keys[0]})" for name, keys in problems.items())
             raise CheckpointError(f"{args[0] if args else 'checkpoint'}: weights do not fit the model: {counts}")
         return (model, info) if wants_info else model
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Whatever moves or casts the model leaves its floating-point buffers their precision.
+
+        They are the frequencies of the rotary embedding: rounded to bfloat16, positions some hundred tokens apart turn
+        by wrong angles. transformers' loading knows that, `model.bfloat16()` and DeepSpeed do not.
+        """
+        before = {name: buffer for name, buffer in self.named_buffers() if buffer.is_floating_point()}
+        super()._apply(fn, recurse)
+        for name, buffer in self.named_buffers():
+            if name in before and buffer.dtype != before[name].dtype:
+                buffer.data = before[name].to(buffer.device)
+        return self
 
     def get_input_embeddings(self) -> nn.Module:
         """The decoder's token embeddings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,19 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from llavaction.model.build import ClassCounts, load_model, new_model, train_on
+from llavaction.model.config import ActionSupervision
 from llavaction.model.lora.adapted import AdaptedModel
 from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.model.new_token import add_action_token
 from llavaction.processing.processor import Processor, ProcessorConfig
 from llavaction.processing.tokenizer import load_tokenizer, num_token_ids, train_tokenizer
 from llavaction.sft.classes import ClassTable
 from llavaction.training.lora import with_lora
 from llavaction.training.parts import freeze_parts
 from llavaction.training.spec import TrainingRun
+from llavaction.utils.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 
 def trainable_model(run: TrainingRun) -> tuple[PreTrainedModel | AdaptedModel, Processor]:
@@ -36,9 +42,14 @@ def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Proces
         model = load_model(folder, dtype=config.dtype, attention=config.attention, quantize=run.lora.quantize)
         if model.action_token is not None:
             ClassTable.load(folder).check_same(run.classes, str(folder), "the mixture")
+        elif config.supervision is not ActionSupervision.NONE:
+            _add_token(model, run)
         train_on(model, config)
         processor = Processor.load(folder)
-        changed = replace(processor.config, num_frames=run.video.num_frames, max_length=run.train.max_length)
+        layout = model.config.token_layout
+        changed = replace(
+            processor.config, layout=layout, num_frames=run.video.num_frames, max_length=run.train.max_length
+        )
         return model, Processor(processor.tokenizer, changed)
     if config.tokenizer is None:
         texts = (turn.text for sample in run.samples for turn in sample.turns)
@@ -47,7 +58,7 @@ def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Proces
         tokenizer = load_tokenizer(config.tokenizer)
     model = new_model(
         config,
-        ClassCounts(len(run.classes.verbs), len(run.classes.nouns), len(run.classes.actions)),
+        ClassCounts(*_num_classes(run)),
         num_token_ids=num_token_ids(tokenizer),
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -61,3 +72,25 @@ def _build(run: TrainingRun) -> tuple[LlavactionForConditionalGeneration, Proces
         max_length=run.train.max_length,
     )
     return model, Processor(tokenizer, processor_config)
+
+
+def _add_token(model: LlavactionForConditionalGeneration, run: TrainingRun) -> None:
+    """A saved model without an action token gets the one that the run is to teach."""
+    config, sizes = run.model, _num_classes(run)
+    if run.lora.is_on:
+        raise ConfigError(
+            f"{config.checkpoint} has no action token, and adapters belong to a base that has all its parts; add one "
+            f"first: llavaction train model.checkpoint={config.checkpoint} train.max_steps=0 output=FOLDER, or set "
+            "model.supervision=none"
+        )
+    add_action_token(model, config.supervision, sizes, run.train.seed)
+    logger.warning(
+        "%s has no action token: a new one (model.supervision=%s) is added, with heads for %d verbs, %d nouns and %d "
+        "actions; model.supervision=none trains without",
+        *(config.checkpoint, config.supervision, *sizes),
+    )
+
+
+def _num_classes(run: TrainingRun) -> tuple[int, int, int]:
+    classes = run.classes
+    return len(classes.verbs), len(classes.nouns), len(classes.actions)

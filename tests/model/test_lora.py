@@ -288,27 +288,26 @@ def test_values_that_mean_nothing(arguments, message):
         LoraConfig(**arguments)
 
 
-def test_4_bits_need_a_gpu_and_bitsandbytes(base, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="needs a GPU"):
-        load_model(base, dtype="float32", attention="sdpa", quantize=Quantization.NF4)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+def test_4_bits_need_bitsandbytes(base, monkeypatch):
     monkeypatch.setattr(quantization.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install bitsandbytes"):
+    with pytest.raises(ConfigError, match=r"pip install .*qlora"):
         load_model(base, dtype="float32", attention="sdpa", quantize=Quantization.NF4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="4-bit weights need a GPU")
-def test_adapters_on_4_bits_load_onto_the_whole_base(base, tmp_path):
-    pytest.importorskip("bitsandbytes")
-    model = load_model(base, dtype="bfloat16", attention="sdpa", quantize=Quantization.NF4)
+def test_adapters_on_4_bits_learn_and_load_onto_the_whole_base(base, tmp_path):
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    model = load_model(base, dtype="float32", attention="sdpa", quantize=Quantization.NF4)
     kinds = {name.split(".")[0] for name, module in model.named_modules() if type(module).__name__ == "Linear4bit"}
     assert kinds == {"decoder"}
-    trained = add_lora(model, LoraConfig(targets=DECODER, rank=4), Base.of(base), seed=1)
+    trained = add_lora(model, LoraConfig(targets=DECODER, rank=4, dropout=0.0), Base.of(base), seed=1)
     freeze_parts(trained, [Part.VISION, Part.DECODER])
-    batch = {name: tensor.cuda() for name, tensor in make_batch(trained).items()}
-    with torch.autocast("cuda", torch.bfloat16):
-        trained(**batch, labels=batch["input_ids"]).loss.backward()
-    assert all(weight.grad is not None for name, weight in trained.named_parameters() if "lora_" in name)
+    before = loss_of(trained).item()
+    teach(trained)
+    adapters = [weight for name, weight in trained.named_parameters() if "lora_" in name]
+    assert all(weight.grad is not None and weight.any() for weight in adapters)
+    taught = loss_of(trained).item()
+    assert taught < before
     trained.save_pretrained(tmp_path)
-    assert load_model(tmp_path, dtype="bfloat16", attention="sdpa").dtype is torch.bfloat16
+    merged = load_model(tmp_path, dtype="float32", attention="sdpa")
+    # The adapters make up for four bits' rounding too, which the whole base does not have.
+    assert loss_of(merged).item() == pytest.approx(taught, rel=0.02)

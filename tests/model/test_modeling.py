@@ -226,3 +226,18 @@ def test_other_decoders(model_type):
     }
     model = tiny_model(decoder=decoder)
     assert model.generate(**make_batch(model, left=True), max_new_tokens=2).shape[0] == 2
+
+
+@pytest.mark.parametrize("cast", ["to", "bfloat16", "half", "built", "loaded"])
+def test_rotary_frequencies_are_never_rounded(cast, tmp_path):
+    exact = dict(tiny_model().named_buffers())["decoder.rotary_emb.inv_freq"]
+    if cast == "built":
+        model = tiny_model(dtype="bfloat16")
+    elif cast == "loaded":
+        tiny_model().save_pretrained(tmp_path)
+        model = load_model(tmp_path, dtype="bfloat16", attention="sdpa")
+    else:
+        model = tiny_model()
+        model = model.to(torch.bfloat16) if cast == "to" else getattr(model, cast)()
+    assert model.newline.dtype is not torch.float32
+    assert torch.equal(model.decoder.rotary_emb.inv_freq, exact) and exact.dtype is torch.float32

@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 
 from llavaction.evaluation.answering import Answerer
 from llavaction.model.build import load_model
-from llavaction.model.config import ModelConfig
+from llavaction.model.config import ActionSupervision, ModelConfig
 from llavaction.model.lora.adapted import WEIGHTS_FILE, add_lora
 from llavaction.model.lora.base import Base
 from llavaction.model.lora.config import LoraConfig, LoraTargets, Quantization
+from llavaction.processing.processor import Processor
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import ActionLabel, ClipRef, Role, Sample, Turn, View
 from llavaction.testing.tiny import COUNTS, tiny_model, tiny_processor
@@ -207,6 +208,23 @@ def test_an_adapter_can_be_trained_on_in_full_but_not_adapted_again(whole, make_
         train(replace(run, model=model))
     train(replace(make_run(tmp_path / "full", lora=LoraConfig(), max_steps=1), model=model))
     assert (tmp_path / "full" / "checkpoint" / "model.safetensors").is_file()
+
+
+def test_a_base_without_an_action_token(make_run, tmp_path):
+    bare = tiny_model(supervision=ActionSupervision.NONE)
+    bare.save_pretrained(tmp_path / "bare")
+    tiny_processor(bare).save(tmp_path / "bare")
+    run = make_run(tmp_path / "refused")
+    model = replace(run.model, checkpoint=str(tmp_path / "bare"))
+    with pytest.raises(ConfigError, match=r"has no action token, .*train\.max_steps=0"):
+        train(replace(run, model=model))
+    full = replace(make_run(tmp_path / "with", lora=LoraConfig(), max_steps=0), model=model)
+    folder = train(full)
+    assert Processor.load(folder).config.layout.num_action_tokens == 1
+    adapted = replace(make_run(tmp_path / "adapted", max_steps=1), model=replace(model, checkpoint=str(folder)))
+    assert (train(adapted) / WEIGHTS_FILE).is_file()
+    without = replace(full, folder=tmp_path / "without", model=replace(model, supervision=ActionSupervision.NONE))
+    assert load_model(train(without), dtype="float32", attention="sdpa").action_token is None
 
 
 def test_deepspeed_does_not_stay_out_without_a_word(make_run, tmp_path, monkeypatch):

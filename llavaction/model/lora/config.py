@@ -25,7 +25,7 @@ class Quantization(StrEnum):
     NONE = "none"
     """As they are."""
     NF4 = "nf4"
-    """In 4 bits (QLoRA's normal float, quantised twice); needs a GPU and bitsandbytes."""
+    """In 4 bits (QLoRA's normal float, quantised twice); needs bitsandbytes."""
 
 
 @dataclass

@@ -22,14 +22,15 @@ def quantized_loading(quantize: Quantization, dtype: str) -> dict[str, Any]:
         dtype: type that the layers compute in.
 
     Raises:
-        ConfigError: for nf4 without a GPU or without bitsandbytes.
+        ConfigError: for nf4 without bitsandbytes.
     """
     if quantize is Quantization.NONE:
         return {}
-    if not torch.cuda.is_available():
-        raise ConfigError("lora.quantize=nf4 needs a GPU, and there is none; use lora.quantize=none")
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise ConfigError("lora.quantize=nf4 needs bitsandbytes: pip install bitsandbytes, or use lora.quantize=none")
+        raise ConfigError(
+            "lora.quantize=nf4 needs bitsandbytes: pip install bitsandbytes (the extra `qlora`), or use "
+            "lora.quantize=none"
+        )
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
@@ -39,4 +40,5 @@ def quantized_loading(quantize: Quantization, dtype: str) -> dict[str, Any]:
         bnb_4bit_compute_dtype=getattr(torch, dtype),
         llm_int8_skip_modules=list(_WHOLE),
     )
-    return {"quantization_config": config, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
+    device = int(os.environ.get("LOCAL_RANK", "0")) if torch.cuda.is_available() else "cpu"
+    return {"quantization_config": config, "device_map": {"": device}}

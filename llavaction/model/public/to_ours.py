@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from llavaction.model.checkpoints import CONFIG_FILE, read_config
 from llavaction.model.config import ActionSupervision, Distillation, NewlinePosition, SupervisedLayers
 from llavaction.model.hf_config import LlavactionConfig
 from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.model.new_token import token_weights
 from llavaction.model.public.config import (
     VISION_FILE,
     PublicConfig,
@@ -37,7 +37,6 @@ from llavaction.model.public.names import is_unused, our_name, public_name
 from llavaction.model.public.tensors import LazyTensor, read_tensors, write_tensors
 from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.utils.jsonl import write_json
-from llavaction.utils.seeding import seed_for
 
 _TOKEN = "action_token."
 _HEADS = ("verb_head.weight", "noun_head.weight", "action_head.weight")
@@ -152,8 +151,8 @@ def _match(
         raise CheckpointError(f"{source}: {HEAD} differs from the embeddings, though config.json ties them")
     made = [name for name in shapes if name not in found]
     if made:
-        new, dtype = _new_action_token(config, seed), found["newline"].dtype
-        found |= {name: LazyTensor.of(name, new[name].to(dtype)) for name in made}
+        new, dtype = token_weights(config, seed), found["newline"].dtype
+        found |= {name: LazyTensor.of(name, new[name.removeprefix(_TOKEN)].to(dtype)) for name in made}
     num_rows = shapes[EMBEDDINGS][0]
     ordered = [found[name].with_rows(num_rows) if name in VOCABULARY else found[name] for name in shapes]
     return Conversion(ordered, aside, made, [])
@@ -185,19 +184,6 @@ def _num_blocks(config: LlavactionConfig) -> int:
     """Blocks of the vision tower that are computed."""
     vision: Any = config.vision_config
     return int(vision.num_hidden_layers) + 1 + config.vision_feature_layer
-
-
-def _new_action_token(config: LlavactionConfig, seed: int) -> dict[str, Tensor]:
-    """Weights of an action token as a new model has them; they depend on `seed` alone."""
-    with torch.device("meta"):
-        model = LlavactionForConditionalGeneration(config)
-    token: Any = model.action_token
-    token.to_empty(device="cpu")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "action_token"))
-        for module in token.modules():
-            model._init_weights(module)
-    return {f"{_TOKEN}{name}": weight for name, weight in token.state_dict().items()}
 
 
 def _equal(first: LazyTensor, second: LazyTensor) -> bool:
