@@ -38,10 +38,10 @@ class ClassCounts:
     num_actions: int
 
 
-def new_model(
-    config: ModelConfig, counts: ClassCounts, *, num_token_ids: int, eos_token_id: int, pad_token_id: int, seed: int
-) -> LlavactionForConditionalGeneration:
-    """Put the parts together with random weights that depend on `seed` alone.
+def new_config(
+    config: ModelConfig, counts: ClassCounts, *, num_token_ids: int, eos_token_id: int, pad_token_id: int
+) -> LlavactionConfig:
+    """The saved configuration of a model that is put together from parts.
 
     Args:
         num_token_ids: ids that the tokenizer can produce; the two placeholder ids must lie above them.
@@ -74,8 +74,17 @@ def new_model(
         loss_weights=plain(vars(config.loss_weights)),
     )
     hf_config._attn_implementation = config.attention
-    set_seed(seed)
     _check_decoder(hf_config.text_config)
+    return hf_config
+
+
+def new_model(
+    config: ModelConfig, counts: ClassCounts, *, num_token_ids: int, eos_token_id: int, pad_token_id: int, seed: int
+) -> LlavactionForConditionalGeneration:
+    """Put the parts together with random weights that depend on `seed` alone; see `new_config`."""
+    ids = {"num_token_ids": num_token_ids, "eos_token_id": eos_token_id, "pad_token_id": pad_token_id}
+    hf_config = new_config(config, counts, **ids)
+    set_seed(seed)
     model = LlavactionForConditionalGeneration(hf_config).to(getattr(torch, config.dtype))
     generation: Any = model.generation_config
     generation.eos_token_id, generation.pad_token_id = eos_token_id, pad_token_id
