@@ -19,6 +19,8 @@ from llavaction.utils.hashing import content_sha256
 logger = logging.getLogger(__name__)
 
 _HASH_DIGITS = 12
+# To be raised when the same checkpoint is converted into another: what was kept before is then not used any more.
+_RULES = 2
 
 
 def usable_checkpoint(name: str, classes: ClassTable | None = None, model: ModelConfig | None = None) -> Path:
@@ -60,7 +62,7 @@ def _kept(source: Path, name: str, token: dict[str, Any], classes: ClassTable | 
     files = sorted(path for path in source.iterdir() if path.is_file())
     state = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
     numbering = classes.numbering if token and classes is not None else ""
-    key = content_sha256([str(source.resolve()), f"{token} {numbering}", *state])[:_HASH_DIGITS]
+    key = content_sha256([str(source.resolve()), f"{_RULES} {token} {numbering}", *state])[:_HASH_DIGITS]
     label = source.resolve().name if Path(name).exists() else name.replace("/", "--")
     folder = cache_folder() / f"{label}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -105,8 +105,8 @@ def convert_checkpoint(config: ConvertConfig, classes: ClassTable | None) -> Con
     to = config.to or next(other for other in CheckpointFormat if other is not found)
     if to is found:
         raise ConfigError(f"{config.source} is in {found} format already; leave to={to} out to convert it")
-    if to is CheckpointFormat.PUBLIC and (config.newline or config.supervision or classes):
-        raise ConfigError("newline, supervision and classes are of our format; leave them out of to=public")
+    if to is CheckpointFormat.PUBLIC and (config.newline or config.pictures or config.supervision or classes):
+        raise ConfigError("newline, pictures, supervision and classes are of our format; leave them out of to=public")
     with _new_folder(Path(config.output), source, config.overwrite) as folder:
         if to is CheckpointFormat.OURS:
             report = _write_ours(config, source, folder, classes)
@@ -134,6 +134,7 @@ def _write_ours(config: ConvertConfig, source: Path, folder: Path, classes: Clas
         supervised_layers=config.supervised_layers,
         distillation=config.distillation,
         newline=config.newline,
+        pictures=config.pictures,
         seed=config.seed,
     )
     plan = plan_ours(source, wanted)

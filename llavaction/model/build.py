@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, set_seed
@@ -22,7 +22,15 @@ from llavaction.model.towers import KINDS
 from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.utils.plain import plain
 
-_STRUCTURE = ("newline", "pool_stride", "pool_mode", "vision_feature_layer", "supervision")
+_STRUCTURE = (
+    "newline",
+    "pool_stride",
+    "pool_mode",
+    "pictures",
+    "picture_tiles",
+    "vision_feature_layer",
+    "supervision",
+)
 """What a checkpoint keeps: fields of `ModelConfig` that build a new model and cannot change a saved one."""
 
 _LOGIT_SETTINGS = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
@@ -63,6 +71,8 @@ def new_config(
         pool_stride=config.pool_stride,
         pool_mode=config.pool_mode.value,
         newline=config.newline.value,
+        pictures=config.pictures.value,
+        picture_tiles=config.picture_tiles,
         supervision=config.supervision.value,
         supervised_layers=config.supervised_layers.value,
         distillation=config.distillation.value,
@@ -83,11 +93,15 @@ def new_model(
 ) -> LlavactionForConditionalGeneration:
     """Put the parts together with random weights that depend on `seed` alone; see `new_config`."""
     ids = {"num_token_ids": num_token_ids, "eos_token_id": eos_token_id, "pad_token_id": pad_token_id}
-    hf_config = new_config(config, counts, **ids)
+    return random_model(config, new_config(config, counts, **ids), seed)
+
+
+def random_model(config: ModelConfig, hf_config: LlavactionConfig, seed: int) -> LlavactionForConditionalGeneration:
+    """The model of a configuration from `new_config`."""
     set_seed(seed)
     model = LlavactionForConditionalGeneration(hf_config).to(getattr(torch, config.dtype))
-    generation: Any = model.generation_config
-    generation.eos_token_id, generation.pad_token_id = eos_token_id, pad_token_id
+    text, generation = cast("Any", hf_config.text_config), cast("Any", model.generation_config)
+    generation.eos_token_id, generation.pad_token_id = text.eos_token_id, text.pad_token_id
     # Placeholders are no words; their rows of the LM head are never taught not to win.
     generation.suppress_tokens = [hf_config.video_token_id, hf_config.action_token_id]
     use_kernels(model, config)

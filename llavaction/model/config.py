@@ -82,6 +82,20 @@ class PoolMode(StrEnum):
     """Largest value of each feature in each cell."""
 
 
+class PictureMode(StrEnum):
+    """How a picture becomes visual tokens; videos are always pooled frames."""
+
+    AS_VIDEO = "as_video"
+    """As a video of one frame: pooled, newlines as in videos."""
+    WHOLE = "whole"
+    """Made square whatever its shape: all patches and a newline, as public models with `square` see it."""
+    WHOLE_PADDED = "whole_padded"
+    """The same with grey bars instead of another shape: public models with `pad`."""
+    ANYRES = "anyres"
+    """The whole picture, and again in tiles of full resolution: public models with `anyres_max_9`. Of several pictures
+    in a sample each is as with `whole_padded`, as public models were taught it."""
+
+
 class LossKernel(StrEnum):
     """How the language model's loss gets its scores of the vocabulary; always at labelled positions alone."""
 
@@ -160,6 +174,12 @@ class ModelConfig:
     """How patches become fewer; bilinear, as in the paper."""
     newline: NewlinePosition = NewlinePosition.GRID
     """Where newline vectors go; the paper's base models use grid."""
+    pictures: PictureMode = PictureMode.AS_VIDEO
+    """How pictures become tokens; as videos, which asks nothing new of a model for videos. Converted public checkpoints
+    keep their own way."""
+    picture_tiles: int = 9
+    """For `anyres`: a picture whose tiles hold more patches than so many of them is seen smaller (public models: 9); 0
+    keeps all."""
     supervision: ActionSupervision = ActionSupervision.ONE_TOKEN
     """Action token or none."""
     supervised_layers: SupervisedLayers = SupervisedLayers.LAST_LAYER
@@ -188,6 +208,8 @@ class ModelConfig:
             raise ConfigError(f"model.vision_feature_layer = {self.vision_feature_layer}: must be below 0")
         if self.pool_stride < 1:
             raise ConfigError(f"model.pool_stride = {self.pool_stride}: must be 1 or more")
+        if self.picture_tiles < 0:
+            raise ConfigError(f"model.picture_tiles = {self.picture_tiles}: must be 0 (all patches) or more")
         if self.supervision is ActionSupervision.NONE and self.distillation is not Distillation.NONE:
             raise ConfigError(f"model.distillation = {self.distillation} needs an action token; set model.supervision")
         if self.vision_chunk < 0:

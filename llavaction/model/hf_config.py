@@ -13,9 +13,11 @@ from llavaction.model.config import (
     Distillation,
     LossWeights,
     NewlinePosition,
+    PictureMode,
     PoolMode,
     SupervisedLayers,
 )
+from llavaction.model.picture_layout import PictureLayout, all_grids
 from llavaction.model.token_layout import TokenLayout
 from llavaction.utils.errors import CheckpointError
 from llavaction.utils.plain import plain
@@ -38,6 +40,9 @@ class LlavactionConfig(PreTrainedConfig):
     pool_stride: int = 2
     pool_mode: str = PoolMode.BILINEAR.value
     newline: str = NewlinePosition.GRID.value
+    pictures: str = PictureMode.AS_VIDEO.value
+    picture_tiles: int = 9
+    picture_grids: list | None = None
     supervision: str = ActionSupervision.NONE.value
     supervised_layers: str = SupervisedLayers.LAST_LAYER.value
     distillation: str = Distillation.NONE.value
@@ -55,6 +60,9 @@ class LlavactionConfig(PreTrainedConfig):
         # Unknown words raise here, at the door.
         self.newline = NewlinePosition(self.newline).value
         self.pool_mode = PoolMode(self.pool_mode).value
+        self.pictures = PictureMode(self.pictures).value
+        if self.pictures == PictureMode.ANYRES.value:
+            self.picture_grids = plain(self.picture_grids or all_grids())
         self.supervision = ActionSupervision(self.supervision).value
         self.supervised_layers = SupervisedLayers(self.supervised_layers).value
         self.distillation = Distillation(self.distillation).value
@@ -69,7 +77,7 @@ class LlavactionConfig(PreTrainedConfig):
 
     @property
     def token_layout(self) -> TokenLayout:
-        """The placeholders that text must hold for a video."""
+        """The placeholders that text must hold for a video or a picture."""
         vision: Any = self.vision_config
         return TokenLayout(
             patches_per_side=vision.image_size // vision.patch_size,
@@ -79,7 +87,17 @@ class LlavactionConfig(PreTrainedConfig):
             num_action_tokens=self.num_action_tokens,
             video_token_id=self.video_token_id,
             action_token_id=self.action_token_id,
+            pictures=self.picture_layout,
         )
+
+    @property
+    def picture_layout(self) -> PictureLayout:
+        """The views and patches that a picture is seen by."""
+        vision: Any = self.vision_config
+        if self.pictures != PictureMode.ANYRES:
+            return PictureLayout(PictureMode(self.pictures))
+        grids = tuple((rows, columns) for rows, columns in self.picture_grids or ())
+        return PictureLayout(PictureMode.ANYRES, vision.image_size, grids, self.picture_tiles)
 
 
 def _sub_config(value: dict[str, Any] | PreTrainedConfig | None, name: str) -> PreTrainedConfig | None:

@@ -23,8 +23,6 @@ from llavaction.model.config import (
     Distillation,
     LossKernel,
     LossWeights,
-    NewlinePosition,
-    PoolMode,
     SupervisedLayers,
 )
 from llavaction.model.fusion import fill_placeholders
@@ -32,9 +30,9 @@ from llavaction.model.hf_config import LlavactionConfig
 from llavaction.model.lm_head import LmHead
 from llavaction.model.losses import lm_loss_sum
 from llavaction.model.objective import ActionObjective, Count
-from llavaction.model.pooling import add_newlines, pool_frames
 from llavaction.model.projector import Projector
-from llavaction.model.vision import VisionTower
+from llavaction.model.vision import VisionTower, normalise
+from llavaction.model.visual_sequence import visual_sequences
 from llavaction.utils.errors import CheckpointError
 
 
@@ -48,6 +46,7 @@ class LlavactionOutput(ModelOutput):
         lm_loss, verb_loss, noun_loss, action_loss, distill_loss: the unweighted terms, each by its global count.
         action_logits: head scores of the samples that hold an action token, `[A, C]` each.
         action_rows: which samples these are, `[A]`.
+        visual_features: `[n, D]`, when pixels were given without any text.
     """
 
     loss: Tensor | None = None
@@ -60,6 +59,7 @@ class LlavactionOutput(ModelOutput):
     distill_loss: Tensor | None = None
     action_logits: ActionLogits | None = None
     action_rows: Tensor | None = None
+    visual_features: Tensor | None = None
 
 
 class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -153,24 +153,28 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if isinstance(module, ActionToken) and module.embedding is not None:
             nn.init.normal_(module.embedding, std=width**-0.5)
 
-    def encode_videos(self, pixel_values_videos: Tensor, num_frames_per_video: Tensor) -> Tensor:
-        """Visual sequences of all videos one after the other, newlines included: `[n, D]`.
+    def encode_videos(
+        self, pixel_values_videos: Tensor, num_frames_per_video: Tensor, picture_sizes: Tensor | None = None
+    ) -> Tensor:
+        """Visual sequences of all videos and pictures one after the other, newlines included: `[n, D]`.
 
         Args:
-            pixel_values_videos: `[T, 3, H, W]`, the frames of all videos one after the other.
-            num_frames_per_video: `[videos]`, how many belong to each (a picture is one frame); sums to T. Without
-                any, n is 0 and the gradients are zeros.
+            pixel_values_videos: `[T, 3, H, W]`, the frames of all videos and views of all pictures; uint8, or floats
+                in [-1, 1].
+            num_frames_per_video: `[media]`, how many belong to each; sums to T. Without any, n is 0 and the gradients
+                are zeros.
+            picture_sizes: `[media, 2]`, height and width of pictures as they were, 0 and 0 for videos and for pictures
+                that are seen as videos of one frame; None when all are.
         """
         if not len(num_frames_per_video):
             # One blank frame, none of which is shown: processes whose batches hold no frames run every module too and
             # have a gradient for every weight, as those wait for that have some.
             blank = pixel_values_videos.new_zeros(1, *pixel_values_videos.shape[1:])
             return self.encode_videos(blank, num_frames_per_video.new_ones(1))[:0]
-        patches_TND = self.projector(self.vision(pixel_values_videos.to(self.newline.dtype)))
-        pooled_ThhD = pool_frames(patches_TND, self.config.pool_stride, PoolMode(self.config.pool_mode))
-        position = NewlinePosition(self.config.newline)
-        videos = pooled_ThhD.split(num_frames_per_video.tolist())
-        return torch.cat([add_newlines(video_ThhD, self.newline, position) for video_ThhD in videos])
+        patches_TND = self.projector(self.vision(normalise(pixel_values_videos, self.newline.dtype)))
+        sizes = None if picture_sizes is None else [(height, width) for height, width in picture_sizes.tolist()]
+        layout = self.config.token_layout
+        return visual_sequences(patches_TND, self.newline, layout, num_frames_per_video.tolist(), sizes)
 
     def embed(self, input_ids: Tensor, visual_nD: Tensor | None) -> Tensor:
         """Token embeddings `[B, S, D]` with visual and action vectors in their placeholders."""
@@ -187,12 +191,13 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
         pixel_values_videos: Tensor | None = None,
         num_frames_per_video: Tensor | None = None,
+        picture_sizes: Tensor | None = None,
         visual_features: Tensor | None = None,
         labels: Tensor | None = None,
         action_labels: Tensor | None = None,
@@ -206,11 +211,13 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Run the model; with `labels` it returns losses, without them logits.
 
         Args:
-            input_ids: `[B, S]` with placeholders for visual and action tokens.
+            input_ids: `[B, S]` with placeholders for visual and action tokens. Without them the videos are encoded, as
+                by `encode_videos`; but it is a call of the model, for what hooks in there (autocast, ZeRO-3).
             attention_mask: `[B, S]`, 0 over padding on either side.
             position_ids: `[B, S]`; counted from the mask when absent.
             pixel_values_videos: `[T, 3, H, W]`; see `encode_videos`.
-            num_frames_per_video: `[videos]`, in the order of the placeholders, row by row.
+            num_frames_per_video: `[media]`, in the order of the placeholders, row by row.
+            picture_sizes: `[media, 2]`; see `encode_videos`.
             visual_features: `[n, D]` from `encode_videos`, instead of pixels, to use them more than once.
             labels: `[B, S]`, -100 where nothing is supervised.
             action_labels: `[B, 3]` verb, noun and action ids, -1 where not known.
@@ -224,7 +231,9 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """
         if visual_features is None and pixel_values_videos is not None:
             assert num_frames_per_video is not None, "pixel_values_videos needs num_frames_per_video"
-            visual_features = self.encode_videos(pixel_values_videos, num_frames_per_video)
+            visual_features = self.encode_videos(pixel_values_videos, num_frames_per_video, picture_sizes)
+        if input_ids is None:
+            return LlavactionOutput(visual_features=visual_features)
         if position_ids is None and attention_mask is not None and past_key_values is None:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
         embeds_BSD = self.embed(input_ids, visual_features)
@@ -285,6 +294,6 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs: dict[str, Any] = super().prepare_inputs_for_generation(*args, **kwargs)  # type: ignore[misc]
         cache = inputs.get("past_key_values")
         if cache is not None and cache.get_seq_length() > 0:
-            for name in ("pixel_values_videos", "num_frames_per_video", "visual_features"):
+            for name in ("pixel_values_videos", "num_frames_per_video", "picture_sizes", "visual_features"):
                 inputs.pop(name, None)
         return inputs

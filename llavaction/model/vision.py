@@ -15,6 +15,17 @@ from llavaction.model.towers import kind_of
 from llavaction.utils.errors import ConfigError
 
 
+def normalise(pixels_T3HW: Tensor, dtype: torch.dtype) -> Tensor:
+    """Pixels in [-1, 1] in a type of float; those that are there already keep their values.
+
+    Colours of files, uint8 from 0 to 255, come here as they are: on their way from the processes that load them they
+    take a quarter of the room. (x / 255 - 0.5) / 0.5, as in SigLIP's preprocessing.
+    """
+    if pixels_T3HW.dtype == torch.uint8:
+        pixels_T3HW = (pixels_T3HW.float() / 255 - 0.5) / 0.5
+    return pixels_T3HW.to(dtype)
+
+
 class VisionTower(nn.Module):
     """A transformers vision model without the blocks behind the hidden state that is read.
 

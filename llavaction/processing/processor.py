@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from llavaction.model.config import IGNORE, NO_LABEL, NewlinePosition, PoolMode
+from llavaction.model.config import IGNORE, NO_LABEL
+from llavaction.model.picture_layout import NO_PICTURE, Size
 from llavaction.model.token_layout import TokenLayout
 from llavaction.processing.chat import IM_END, IM_START, Piece, PieceKind, open_answer, render_prompt
-from llavaction.processing.images import prepare_frames
+from llavaction.processing.images import join_frames, prepare_frames
+from llavaction.processing.pictures import show_media
 from llavaction.processing.tokenizer import load_tokenizer
 from llavaction.sft.samples import MediaKind, Role, Sample, Turn
-from llavaction.utils.errors import CheckpointError, DataError
+from llavaction.utils.errors import CheckpointError, ConfigError, DataError
 from llavaction.utils.jsonl import read_json, write_json
 
 PROCESSOR_FILE = "processor.json"
@@ -44,9 +46,10 @@ class Example:
     Attributes:
         input_ids: int64 `[S]` with placeholders.
         labels: int64 `[S]`, -100 where nothing is supervised.
-        pixel_values: float32 `[T, 3, R, R]`; T is 0 where nothing is shown.
+        pixel_values: uint8 `[T, 3, R, R]`; T is 0 where nothing is shown.
         num_frames: how many of them belong to each medium, in the order of their placeholders.
         action_label: verb, noun and action id, or -1 each.
+        picture_sizes: of each medium: height and width of a picture as it was, `NO_PICTURE` for a video.
     """
 
     sample_id: str
@@ -55,6 +58,7 @@ class Example:
     pixel_values: Tensor
     num_frames: tuple[int, ...]
     action_label: tuple[int, int, int]
+    picture_sizes: tuple[Size, ...] = ()
 
 
 class Processor:
@@ -82,7 +86,9 @@ class Processor:
                 f"sample {sample.sample_id!r} has an action label, but the action token stands after exactly one clip "
                 "or video; leave `action` out, or show one"
             )
-        placeholders = [self.config.layout.placeholders(len(frames), has_action_token) for frames in media]
+        layout = self.config.layout
+        shown = show_media(media, media_kinds(sample), layout.pictures, self.config.resolution)
+        placeholders = [layout.placeholders(len(one.pixels), has_action_token, one.picture_size) for one in shown]
         try:
             ids, labels = self._encode(render_prompt(self.config.system_prompt, sample.turns, len(media)), placeholders)
         except DataError as error:
@@ -92,16 +98,18 @@ class Processor:
                 f"sample {sample.sample_id!r} has {len(ids)} tokens, the limit is {self.config.max_length}; use fewer "
                 "frames or raise train.max_length"
             )
-        if all(label == IGNORE for label in labels):
+        # The ends of its turns are supervised too, but teach no word.
+        if set(labels) <= {IGNORE, self._special[PieceKind.IM_END]}:
             raise DataError(f"sample {sample.sample_id!r} has no supervised token: its answers are empty")
         action = sample.action
         return Example(
             sample_id=sample.sample_id,
             input_ids=torch.tensor(ids),
             labels=torch.tensor(labels),
-            pixel_values=torch.cat([self._no_pixels(), *(self.pixels(frames) for frames in media)]),
-            num_frames=tuple(len(frames) for frames in media),
+            pixel_values=join_frames((one.pixels for one in shown), self.config.resolution),
+            num_frames=tuple(len(one.pixels) for one in shown),
             action_label=(NO_LABEL,) * 3 if action is None else (action.verb_id, action.noun_id, action.action_id),
+            picture_sizes=tuple(one.picture_size or NO_PICTURE for one in shown),
         )
 
     def prompt_ids(self, turns: Iterable[Turn], num_frames: int) -> list[int]:
@@ -121,7 +129,7 @@ class Processor:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
     def pixels(self, frames: np.ndarray) -> Tensor:
-        """Frames uint8 `[T, H, W, 3]` as float32 `[T, 3, R, R]`."""
+        """Frames uint8 `[T, H, W, 3]` as uint8 `[T, 3, R, R]`, which the model scales."""
         return prepare_frames(frames, self.config.resolution)
 
     @property
@@ -146,16 +154,10 @@ class Processor:
             raise CheckpointError(f"{path}: no such file; {folder} is not a checkpoint of this project")
         try:
             row = read_json(path)
-            layout = dict(row.pop("layout"))
-            newline = NewlinePosition(layout.pop("newline"))
-            pool_mode = PoolMode(layout.pop("pool_mode", PoolMode.BILINEAR))
-            config = ProcessorConfig(layout=TokenLayout(newline=newline, pool_mode=pool_mode, **layout), **row)
-        except (KeyError, TypeError, ValueError) as error:
+            config = ProcessorConfig(layout=TokenLayout.parse(row.pop("layout")), **row)
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise CheckpointError(f"{path}: {type(error).__name__}: {error}") from None
         return cls(load_tokenizer(str(folder)), config)
-
-    def _no_pixels(self) -> Tensor:
-        return torch.empty((0, 3, self.config.resolution, self.config.resolution))
 
     def _encode(self, pieces: Iterable[Piece], placeholders: Sequence[list[int]]) -> tuple[list[int], list[int]]:
         """Ids and labels; the visual pieces take the placeholders of one medium after the other."""
@@ -184,4 +186,9 @@ def shows_one_video(sample: Sample) -> bool:
 
     Beside pictures or a second video it would not be clear whose action is meant.
     """
-    return sample.clip is not None or [medium.kind for medium in sample.media] == [MediaKind.VIDEO]
+    return media_kinds(sample) == [MediaKind.VIDEO]
+
+
+def media_kinds(sample: Sample) -> list[MediaKind]:
+    """What a sample shows, in order; a clip is a video."""
+    return [MediaKind.VIDEO] if sample.clip is not None else [medium.kind for medium in sample.media]

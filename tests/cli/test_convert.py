@@ -181,7 +181,7 @@ def test_training_adds_the_action_token_that_it_is_asked_for(tmp_path: Path) -> 
 
 def test_train_and_evaluate_and_ask_take_public_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, seen = write_public(tmp_path / "public"), []
-    mixture = SimpleNamespace(samples=[], classes=CLASSES, hashes={}, counts={}, dropped={}, media_folders={})
+    mixture = SimpleNamespace(samples=[], times={}, classes=CLASSES, hashes={}, counts={}, dropped={}, media_folders={})
     monkeypatch.setattr(train, "load_mixture", lambda config, seed: mixture)
     monkeypatch.setattr("llavaction.training.run.train", lambda run: seen.append(Path(run.model.checkpoint)))
     words = [f"model.checkpoint={source}", f"paths.sft={tmp_path}", "paths.videos=x", f"output={tmp_path / 'run'}"]

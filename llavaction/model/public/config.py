@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from llavaction.model.checkpoints import CONFIG_FILE, read_config
 from llavaction.model.config import ActionSupervision, NewlinePosition, PoolMode
+from llavaction.model.picture_layout import PictureLayout
+from llavaction.model.public.pictures import parse_pictures, picture_fields, public_pictures
 from llavaction.model.public.tables import (
     DEFAULTS,
     NEEDED,
@@ -41,6 +43,7 @@ class PublicConfig:
         vision_name: what the file calls the tower.
         newline: where newlines go.
         pool_mode: how patches become fewer.
+        pictures: how pictures become tokens; None where they are videos of one frame, which these files cannot say.
         supervision: how the action class is told.
         training: a word of `TRAINING`; None without supervision.
         num_classes: verbs, nouns, actions; None without supervision, or when the file does not say.
@@ -53,6 +56,7 @@ class PublicConfig:
     vision_name: str
     newline: NewlinePosition
     pool_mode: PoolMode
+    pictures: PictureLayout | None
     supervision: ActionSupervision
     training: str | None
     num_classes: tuple[int, int, int] | None
@@ -76,14 +80,16 @@ class PublicConfig:
             decoder |= {field: fields[field] for field in WINDOW if field in fields}
         supervision = _word(ActionSupervision, fields.get("vision_supervision") or "none", "vision_supervision")
         is_taught = supervision is not ActionSupervision.NONE
+        tower = _vision(fields["mm_vision_tower"], vision)
         return cls(
             decoder=decoder,
             rope_theta=fields["rope_theta"],
-            vision=_vision(fields["mm_vision_tower"], vision),
+            vision=tower,
             vision_name=fields["mm_vision_tower"],
             # The public code's own defaults: LLaVA-OneVision's files leave the position out.
             newline=_word(NewlinePosition, fields.get("mm_newline_position", "one_token"), "mm_newline_position"),
             pool_mode=_word(PoolMode, fields.get("mm_spatial_pool_mode", "bilinear"), "mm_spatial_pool_mode"),
+            pictures=parse_pictures(fields, tower["image_size"]),
             supervision=supervision,
             training=_training(fields.get("vision_token_training")) if is_taught else None,
             num_classes=_num_classes(fields.get("action_types")) if is_taught else None,
@@ -100,6 +106,7 @@ class PublicConfig:
         return {
             **self.decoder,
             **supervision,
+            **({} if self.pictures is None else picture_fields(self.pictures)),
             "rope_theta": self.rope_theta,
             "mm_hidden_size": self.vision["hidden_size"],
             "mm_vision_tower": self.vision_name,
@@ -114,13 +121,14 @@ class PublicConfig:
             "sliding_window": self.decoder["max_position_embeddings"],
             "max_window_layers": self.decoder["num_hidden_layers"],
         }
-        return {**DEFAULTS, **windows, **self.fields()}
+        return {**DEFAULTS, **windows, **picture_fields(public_pictures(self.vision["image_size"])), **self.fields()}
 
     def merged_into(self, template: Mapping[str, Any], vision: Mapping[str, Any] | None) -> dict[str, Any]:
         """The `config.json` that this model came from, `template`, with only that changed which it says otherwise."""
         before = PublicConfig.parse(template, vision)
         same_tower = before.vision == self.vision
-        now = replace(self, vision_name=before.vision_name if same_tower else self.vision_name).fields()
+        name, pictures = before.vision_name if same_tower else self.vision_name, self.pictures or before.pictures
+        now = replace(self, vision_name=name, pictures=pictures).fields()
         old = before.fields()
         kept = {name: value for name, value in template.items() if name in now or name not in old}
         return {**kept, **{name: value for name, value in now.items() if old.get(name) != value}}

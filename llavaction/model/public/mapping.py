@@ -9,10 +9,12 @@ from llavaction.model.config import (
     Distillation,
     LayerAverage,
     NewlinePosition,
+    PictureMode,
     PoolMode,
     SupervisedLayers,
 )
 from llavaction.model.hf_config import LlavactionConfig
+from llavaction.model.picture_layout import AS_VIDEO
 from llavaction.model.public.config import PublicConfig
 from llavaction.model.public.tables import (
     FEATURE_LAYER,
@@ -26,6 +28,7 @@ from llavaction.model.public.tables import (
     WINDOW,
 )
 from llavaction.utils.errors import ConfigError
+from llavaction.utils.plain import plain
 
 
 def to_our_config(
@@ -45,6 +48,7 @@ def to_our_config(
         "rope_parameters": {"rope_type": "default", "rope_theta": public.rope_theta},
     }
     num_verbs, num_nouns, num_actions = num_classes
+    pictures = public.pictures or AS_VIDEO
     return LlavactionConfig(
         vision_config={"model_type": "siglip_vision_model", "vision_use_head": False, **public.vision},
         text_config={"model_type": "qwen2", **decoder},
@@ -52,6 +56,9 @@ def to_our_config(
         pool_stride=POOL_STRIDE,
         pool_mode=public.pool_mode.value,
         newline=public.newline.value,
+        pictures=pictures.mode.value,
+        picture_tiles=pictures.max_tiles,
+        picture_grids=plain(pictures.grids) or None,
         supervision=public.supervision.value,
         supervised_layers=layers.value,
         distillation=distillation.value,
@@ -90,6 +97,7 @@ def to_public_config(config: LlavactionConfig, max_length: int) -> PublicConfig:
         vision_name=SO400M_NAME if tower == SO400M else "siglip",
         newline=NewlinePosition(config.newline),
         pool_mode=PoolMode(config.pool_mode),
+        pictures=None if config.pictures == PictureMode.AS_VIDEO else config.picture_layout,
         supervision=ActionSupervision(config.supervision),
         training=_training(config) if is_taught else None,
         num_classes=(config.num_verbs, config.num_nouns, config.num_actions) if is_taught else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llavaction.model.checkpoints import CheckpointFormat
-from llavaction.model.config import ActionSupervision, Distillation, NewlinePosition, SupervisedLayers
+from llavaction.model.config import ActionSupervision, Distillation, NewlinePosition, PictureMode, SupervisedLayers
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import ConfigError
 
@@ -46,6 +46,8 @@ class ConvertConfig:
     """Hidden state that an added action token's other layers are drawn to."""
     newline: NewlinePosition | None = None
     """Where newlines go from now on; null keeps what the checkpoint was trained with."""
+    pictures: PictureMode | None = None
+    """How pictures become tokens from now on; null keeps what the checkpoint was trained with."""
     num_frames: int = 16
     """Frames that `llavaction ask` shows the model, which public checkpoints do not say; 16, as in the paper."""
     dtype: WeightType = WeightType.KEEP

@@ -67,8 +67,6 @@ WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
 DEFAULTS: dict[str, Any] = {
     "architectures": ["LlavaQwenForCausalLM"],
     "model_type": "llava_qwen",
-    "image_aspect_ratio": "anyres_max_9",
-    "image_grid_pinpoints": [[height, width] for height in range(384, 2305, 384) for width in range(384, 2305, 384)],
     "image_crop_resolution": None,
     "image_split_resolution": None,
     "mm_patch_merge_type": "spatial_unpad",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from llavaction.model.checkpoints import CONFIG_FILE, read_config
-from llavaction.model.config import ActionSupervision, Distillation, NewlinePosition, SupervisedLayers
+from llavaction.model.config import ActionSupervision, Distillation, NewlinePosition, PictureMode, SupervisedLayers
 from llavaction.model.hf_config import LlavactionConfig
 from llavaction.model.modeling import LlavactionForConditionalGeneration
 from llavaction.model.new_token import token_weights
@@ -34,6 +34,7 @@ from llavaction.model.public.conversion import (
 )
 from llavaction.model.public.mapping import to_our_config
 from llavaction.model.public.names import is_unused, our_name, public_name
+from llavaction.model.public.pictures import with_mode
 from llavaction.model.public.tensors import LazyTensor, read_tensors, write_tensors
 from llavaction.utils.errors import CheckpointError, ConfigError
 from llavaction.utils.jsonl import write_json
@@ -52,6 +53,7 @@ class Wanted:
         supervision: action token to add where there is none; None adds none.
         supervised_layers, distillation: how an added action token is taught.
         newline: where newlines go; None keeps what the checkpoint says.
+        pictures: how pictures become tokens; None keeps what the checkpoint says.
         seed: of an added action token's weights.
     """
 
@@ -63,6 +65,7 @@ class Wanted:
     supervised_layers: SupervisedLayers = SupervisedLayers.LAST_LAYER
     distillation: Distillation = Distillation.NONE
     newline: NewlinePosition | None = None
+    pictures: PictureMode | None = None
     seed: int = 0
 
 
@@ -99,6 +102,7 @@ def plan_ours(source: Path, wanted: Wanted) -> OursPlan:
         public,
         supervision=wanted.supervision or public.supervision,
         newline=wanted.newline or public.newline,
+        pictures=with_mode(public.pictures, wanted.pictures, public.vision["image_size"]),
     )
     sizes = _num_classes(public, tensors, wanted)
     config = to_our_config(public, sizes, num_rows, wanted.eos_token_id, wanted.pad_token_id)

@@ -28,6 +28,8 @@ from llavaction.model.public.tables import SO400M
 from llavaction.model.public.tensors import LazyTensor, has_tensors, read_tensors, write_tensors
 from llavaction.utils.jsonl import write_json
 
+_AS_VIDEO = "the model sees pictures as videos of one frame; the public code will not: it has no word for that"
+
 
 @dataclass(frozen=True)
 class PublicPlan:
@@ -60,6 +62,7 @@ def plan_public(source: Path, max_length: int) -> PublicPlan:
     """
     config: LlavactionConfig = LlavactionConfig.from_pretrained(source)
     public = to_public_config(config, max_length)
+    notes = [_AS_VIDEO] if public.pictures is None else []
     shapes, tensors = model_shapes(config), read_tensors(source)
     check_names(source, shapes.keys() - tensors.keys(), tensors.keys() - shapes.keys())
     check_shapes(source, shapes, tensors)
@@ -74,7 +77,7 @@ def plan_public(source: Path, max_length: int) -> PublicPlan:
     num_rows = public.decoder["vocab_size"]
     ours = [tensors[name].with_rows(num_rows) if name in VOCABULARY else tensors[name] for name in shapes]
     renamed = [tensor.renamed(public_name(tensor.name)) for tensor in ours]
-    return PublicPlan(fields, vision, Conversion([*renamed, *extra], [], made, []))
+    return PublicPlan(fields, vision, Conversion([*renamed, *extra], [], made, notes))
 
 
 def write_public(folder: Path, source: Path, plan: PublicPlan, max_bytes: int) -> None:
