@@ -8,6 +8,7 @@ null where the source ranks without scores). The schema's metadata holds the tex
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,15 +99,7 @@ class TopKPredictions:
         Raises:
             DataError: with the number of missing and foreign segments.
         """
-        missing = [segment.segment_id for segment in table if segment.segment_id not in self._row_by_id]
-        foreign = [segment_id for segment_id in self.segment_ids if segment_id not in table]
-        if missing or foreign:
-            examples = ", ".join([*missing[:1], *foreign[:1]])
-            raise DataError(
-                f"{self.source}: {len(missing)} of the {len(table)} segments of {table.source} have no prediction "
-                f"and {len(foreign)} predictions are for other segments (for example {examples}); "
-                "the predictions belong to another split or edition"
-            )
+        check_covers(self.source, self._row_by_id, table)
 
     def _no_prediction(self, segment_id: str) -> DataError:
         return DataError(f"{self.source}: no prediction for segment {segment_id!r}; it has {len(self.segment_ids)}")
@@ -118,6 +111,23 @@ class TopKPredictions:
             truth = vocabulary.action_id(segment.verb_id, segment.noun_id)
             hits += truth in self.ranked(segment.segment_id)[:k]
         return hits / len(table)
+
+
+def check_covers(source: str, segment_ids: Collection[str], table: SegmentTable) -> None:
+    """Make sure that the predictions of `source` are for exactly the segments of `table`.
+
+    Raises:
+        DataError: with the number of missing and foreign segments.
+    """
+    missing = [segment.segment_id for segment in table if segment.segment_id not in segment_ids]
+    foreign = [segment_id for segment_id in segment_ids if segment_id not in table]
+    if missing or foreign:
+        examples = ", ".join([*missing[:1], *foreign[:1]])
+        raise DataError(
+            f"{source}: {len(missing)} of the {len(table)} segments of {table.source} have no prediction "
+            f"and {len(foreign)} predictions are for other segments (for example {examples}); "
+            "the predictions belong to another split or edition"
+        )
 
 
 def save_predictions(predictions: TopKPredictions, vocabulary: Vocabulary, path: Path) -> None:

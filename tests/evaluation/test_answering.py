@@ -44,6 +44,13 @@ def test_likelihood_is_that_of_the_whole_sequence(answerer):
             assert value == pytest.approx(float(expected), abs=1e-4)
 
 
+def test_features_are_those_of_the_videos_and_can_be_trained_on_afterwards(answerer):
+    clips = [torch.rand(2, 3, 12, 12), torch.rand(2, 3, 12, 12)]
+    features = answerer.encode(clips)
+    assert torch.equal(torch.cat(features), answerer.model.encode_videos(torch.cat(clips), torch.tensor([2, 2])))
+    assert not any(tensor.is_inference() or tensor.requires_grad for tensor in features)
+
+
 def test_company_does_not_matter(answerer):
     prompts = make_prompts(answerer)
     tails = [[answerer.processor.answer_ids("take cup")], [answerer.processor.answer_ids("put down plate")]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llavaction.evaluation.metrics import share, task_metrics
+from llavaction.evaluation.metrics import task_metrics
 from llavaction.utils.errors import DataError
 from tests.evaluation.rows import choice, heads, text
 
@@ -61,7 +61,3 @@ def test_each_head_answers_for_itself() -> None:
 def test_no_rows_are_an_error() -> None:
     with pytest.raises(DataError, match="no rows"):
         task_metrics([])
-
-
-def test_share_counts_what_holds() -> None:
-    assert share([choice(n, n % 3) for n in range(6)], lambda row: row.chosen_idx == 2) == pytest.approx(1 / 3)

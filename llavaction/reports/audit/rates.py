@@ -1,27 +1,22 @@
 """Shares of verdicts with 95 % confidence intervals that know that distractors come in questions.
 
 Distractors of one question are judged on the same clip by the same look at it, so their verdicts hang together, and an
-interval that counts them as independent is too narrow. Shares of distractors therefore get a percentile interval from
-a bootstrap over whole questions (Efron and Tibshirani 1993, chapters 8 and 13); shares of questions get the interval
-of Wilson (1927). Resampling sees no spread where no distractor, or every one, has a verdict: there Wilson's interval
-is taken with as many trials as questions, as if the verdicts of one question were all the same.
+interval that counts them as independent is too narrow. Shares of distractors therefore get an interval from a bootstrap
+over whole questions, shares of questions that of Wilson; both are defined in `llavaction.evaluation.intervals`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from llavaction.evaluation.intervals import share_interval, wilson_interval
 from llavaction.reports.audit.sheet import Verdict
-from llavaction.utils.seeding import rng_for
 
 NUM_RESAMPLES = 10_000
 """Bootstrap samples; the ends of an interval then vary by about a hundredth of its width from seed to seed."""
-_Z = 1.959963984540054
-"""The normal distribution's 97.5 % point."""
 
 Judged = Sequence[Sequence[Verdict | None]]
 """The verdicts of each question's distractors; None where there is none."""
@@ -82,24 +77,10 @@ def distractor_rate(judged: Judged, verdict: Verdict, seed: int) -> Rate:
     count, total = (int(number) for number in pairs.sum(0))
     if total == 0:
         return Rate(0, 0, None, None)
-    if count in (0, total):
-        return Rate(count, total, *wilson_interval(len(pairs) if count else 0, len(pairs)))
-    # To draw questions is to draw how often each kind of question comes: the same odds, and no order to depend on.
-    kinds, sizes = np.unique(pairs, axis=0, return_counts=True)
-    times = rng_for(seed, "audit bootstrap", verdict).multinomial(len(pairs), sizes / len(pairs), size=NUM_RESAMPLES)
-    drawn = times @ kinds
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
-    return Rate(count, total, float(low), float(high))
+    low, high = share_interval(pairs[:, 0], pairs[:, 1], seed, "audit bootstrap", verdict, num_resamples=NUM_RESAMPLES)
+    return Rate(count, total, low, high)
 
 
 def question_rate(count: int, total: int) -> Rate:
     """The share of questions, which are independent, with Wilson's interval."""
     return Rate(count, total, *wilson_interval(count, total)) if total else Rate(0, 0, None, None)
-
-
-def wilson_interval(count: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval for `count` of `total` independent trials; `total` is 1 or more."""
-    share, weight = count / total, _Z**2 / total
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
