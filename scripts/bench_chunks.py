@@ -15,38 +15,40 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
 import av
 import numpy as np
-from av.video.stream import VideoStream
+from bench_videos import (
+    CLIP_S,
+    CONFIG,
+    FRAMES_PER_CHUNK,
+    VIDEO_ID,
+    Clip,
+    chunk_path,
+    draw_clips,
+    head_camera,
+    load_plainly,
+    machine,
+    scaled,
+    write_like_libx264,
+)
 
-from llavaction.utils.seeding import rng_for
-from llavaction.video.chunking import ChunkingConfig, write_chunk
+from llavaction.video.chunking import write_chunk
 from llavaction.video.clip import ClipLoader
-from llavaction.video.decoding import decode_pictures
-from llavaction.video.layout import VideoConfig, find_video
-from llavaction.video.retiming import constant_rate
-from llavaction.video.sampling import middle_frames
-from llavaction.video.scaling import Scaler
+from llavaction.video.layout import VideoConfig
 
-CONFIG = ChunkingConfig()
-CLIP_S, NUM_FRAMES = 2.0, 16
-VIDEO_ID = "P01_01"
-WIDTH, HEIGHT = 568, 320
+NUM_FRAMES = 16
+QUALITY = {"crf": str(CONFIG.crf), "preset": CONFIG.preset}
 
 WriteChunk = Callable[[Path, Iterable[av.VideoFrame]], object]
-Clip = tuple[float, float]
 
 
 @dataclass
@@ -77,8 +79,8 @@ def main() -> None:
             Variant(name, write, VideoConfig(f"{temporary}/{number}"))
             for number, (name, write) in enumerate(
                 {
-                    "libx264's defaults": write_like_libx264,
-                    "a keyframe every 15 frames": partial(write_like_libx264, keyframe_interval=15),
+                    "libx264's defaults": partial(write_like_libx264, **QUALITY),
+                    "a keyframe every 15 frames": partial(write_like_libx264, keyframe_interval=15, **QUALITY),
                     "chunk_videos.py": partial(write_chunk, config=CONFIG),
                 }.items()
             )
@@ -91,95 +93,17 @@ def main() -> None:
         print_results(variants, reference, len(clips) * options.passes)
 
 
-def scaled(path: Path) -> Iterator[av.VideoFrame]:
-    """Frames of a video as chunk_videos.py makes them."""
-    scaler = Scaler(CONFIG.short_side)
-    for picture in constant_rate(decode_pictures(path, CONFIG.max_gap_s), CONFIG.fps):
-        yield scaler.scale(picture.frame)
-
-
-def head_camera() -> Iterator[av.VideoFrame]:
-    """What a camera on a head might see: textures of all scales, moved, turned and approached, and noise."""
-    rng = rng_for(0, "head camera")
-    luma, blue, red = texture(rng, 1024, 48), texture(rng, 512, 14), texture(rng, 512, 14)
-    noise = rng.normal(0, 2, (8, HEIGHT, WIDTH)).astype(np.float32)
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    rows, columns = rows - HEIGHT / 2, columns - WIDTH / 2
-    phases = rng.uniform(0, 2 * np.pi, 9)
-    number = 0
-    while True:
-        swing = np.sin(
-            number / CONFIG.fps * 2 * np.pi / np.array([7.3, 3.1, 1.3, 5.9, 2.3, 0.9, 8.1, 2.9, 6.0]) + phases
-        )
-        left, up = swing[:3] @ [73, 31, 13] + 512, swing[3:6] @ [30, 12, 5] + 512
-        angle, zoom = swing[6:8] @ [0.12, 0.04], 1 + 0.08 * swing[8]
-        cosine, sine = np.float32(np.cos(angle) * zoom), np.float32(np.sin(angle) * zoom)
-        x, y = columns * cosine - rows * sine + np.float32(left), columns * sine + rows * cosine + np.float32(up)
-        planes = [
-            sample(luma, x, y) + np.roll(noise[number % len(noise)], number * 37, axis=1),
-            *(sample(plane, x[::2, ::2] / 2, y[::2, ::2] / 2) for plane in (blue, red)),
-        ]
-        pixels = np.concatenate([plane.clip(16, 235).astype(np.uint8).reshape(-1) for plane in planes])
-        yield av.VideoFrame.from_ndarray(pixels.reshape(-1, WIDTH), format="yuv420p")
-        number += 1
-
-
-def texture(rng: np.random.Generator, size: int, contrast: float) -> np.ndarray:
-    """A square that can be tiled and whose detail falls off as in photographs (amplitude 1 / frequency)."""
-    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
-    frequency[0, 0] = 1
-    plane = np.fft.ifft2(np.fft.fft2(rng.standard_normal((size, size))) / frequency).real
-    return (126 + contrast * (plane - plane.mean()) / plane.std()).astype(np.float32)
-
-
-def sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Values of a tiled square between its pixels (bilinear)."""
-    size, values = len(plane), plane.reshape(-1)
-    left, top = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
-    across, down = x - left, y - top
-    columns, rows = (left % size, (left + 1) % size), (top % size * size, (top + 1) % size * size)
-    upper, lower = (values[row + columns[0]] * (1 - across) + values[row + columns[1]] * across for row in rows)
-    result: np.ndarray = upper * (1 - down) + lower * down
-    return result
-
-
-def write_like_libx264(path: Path, frames: Iterable[av.VideoFrame], keyframe_interval: int | None = None) -> None:
-    """Encode with nothing but quality, preset and perhaps the keyframe interval set."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=CONFIG.fps)
-        stream.options = {"crf": str(CONFIG.crf), "preset": CONFIG.preset, "threads": "1"}
-        stream.pix_fmt = "yuv420p"
-        if keyframe_interval:
-            stream.gop_size = keyframe_interval
-        for number, frame in enumerate(frames):
-            if number == 0:
-                stream.width, stream.height = frame.width, frame.height
-            frame.pts, frame.time_base = number, Fraction(1, CONFIG.fps)
-            frame.pict_type = av.video.frame.PictureType.NONE
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
 def write_variants(variants: list[Variant], frames: Iterable[av.VideoFrame]) -> list[np.ndarray]:
     """Write all chunks of all variants and return every tenth frame as RGB, None for the others."""
-    frames_per_chunk = CONFIG.chunk_s * CONFIG.fps
     reference: list[np.ndarray] = []
-    for chunk_idx, group in groupby(enumerate(frames), key=lambda item: item[0] // frames_per_chunk):
+    for chunk_idx, group in groupby(enumerate(frames), key=lambda item: item[0] // FRAMES_PER_CHUNK):
         chunk = [frame for _, frame in group]
         for variant in variants:
-            home = Path(variant.config.folder) / "P01" / f"{VIDEO_ID}.MP4"
-            variant.write(home / f"{chunk_idx * CONFIG.chunk_s}.MP4", chunk)
+            variant.write(chunk_path(variant.config, chunk_idx), chunk)
         reference += [
             frame.to_ndarray(format="rgb24") if number % 10 == 0 else None for number, frame in enumerate(chunk)
         ]
     return reference
-
-
-def draw_clips(duration_s: float, number: int) -> list[Clip]:
-    """Random clips, the same in every run."""
-    starts = rng_for(0, "clips").uniform(0, duration_s - CLIP_S, number)
-    return [(float(start_s), float(start_s) + CLIP_S) for start_s in starts]
 
 
 def measure(variants: list[Variant], clips: list[Clip], number: int) -> None:
@@ -194,34 +118,12 @@ def measure(variants: list[Variant], clips: list[Clip], number: int) -> None:
             loader.readers.close()
             loader_s[idx] += time.perf_counter() - start
             start = time.perf_counter()
-            plain = load_plainly(variants[idx].config, clip)
+            plain = load_plainly(variants[idx].config, clip, NUM_FRAMES)
             plain_s[idx] += time.perf_counter() - start
             assert np.array_equal(loaded, plain), "the two loaders disagree"
     for idx, variant in enumerate(variants):
         variant.loader_s.append(loader_s[idx] / len(clips))
         variant.plain_s.append(plain_s[idx] / len(clips))
-
-
-def load_plainly(config: VideoConfig, clip: Clip) -> np.ndarray:
-    """The same frames with nothing but PyAV, for files of a constant rate that begin at 0."""
-    first, stop = (round(time_s * CONFIG.fps) for time_s in clip)
-    wanted = middle_frames(first, stop, NUM_FRAMES)
-    frames_per_chunk = CONFIG.chunk_s * CONFIG.fps
-    images = []
-    for chunk_idx, group in groupby(wanted, key=lambda frame_idx: frame_idx // frames_per_chunk):
-        local = [frame_idx - chunk_idx * frames_per_chunk for frame_idx in group]
-        with av.open(str(find_video(config, VIDEO_ID).path(chunk_idx))) as container:
-            stream = container.streams.video[0]
-            assert isinstance(stream, VideoStream) and stream.time_base is not None
-            stream.codec_context.thread_count = 1
-            units = 1 / (CONFIG.fps * stream.time_base)
-            container.seek(int(local[0] * units), stream=stream)
-            for frame in container.decode(stream):
-                if frame.pts is not None and round(frame.pts / units) in local:
-                    images.append(frame.to_ndarray(format="rgb24"))
-                    if round(frame.pts / units) == local[-1]:
-                        break
-    return np.stack(images)
 
 
 def psnr(variant: Variant, reference: list[np.ndarray]) -> float:
@@ -263,7 +165,7 @@ def print_results(variants: list[Variant], reference: list[np.ndarray], num_load
         "plain_clips_per_s": {name: round(rate, 2) for name, rate in plain_rates.items()},
         "psnr_db": {name: round(quality, 2) for name, quality in qualities.items()},
         "loads": num_loads,
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "av": av.__version__},
+        "machine": machine("av"),
     }
     print(json.dumps(figures))
 

@@ -17,12 +17,9 @@ warm up and times `--steps`. Prints a table of medians, and last a line of JSON 
 less than `step_s`. Memory is the peak of the whole process (resident set) on a CPU, with the interpreter and its
 libraries in it, and the peak of what torch has allocated on a GPU.
 
-MFU = 3 * F / (step time * peak FLOP/s), where F are the operations (2 per multiplication and addition) of the matrix
-products that a forward pass needs, for both ways alike: blocks of the tower for all patches, projector, blocks of the
-decoder for all positions, attention of patches with all of their frame and of positions with those before them, LM
-head where a label is. A backward pass has twice as many; what is computed again counts nothing. The peak is the
-vendor's for dense bf16 on known GPUs, else `--peak-tflops`; on a CPU it is what a product of large square matrices
-reaches on the same threads.
+MFU = F / (step time * peak FLOP/s), where F are the operations that forward and backward pass need, for both ways alike
+(llavaction/training/flops.py says which). The peak is the vendor's for dense bf16 on known GPUs, else `--peak-tflops`;
+on a CPU it is what a product of large square matrices reaches on the same threads.
 """
 
 from __future__ import annotations
@@ -51,7 +48,6 @@ NUM_LABELS = 20
 NUM_TEXT_TOKENS = 121
 NAMES = {"0.5b": "llava_ov_0.5b", "7b": "llava_ov_7b"}
 DEFAULT_FRAMES = {"cpu": 8, "0.5b": 16, "7b": 16}
-PEAK_TFLOPS = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "L40S": 362, "RTX 4090": 165}
 
 SMALL_MODEL = [
     "model=llava_ov_7b",
@@ -136,6 +132,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Figures of one way in this process."""
     import torch
 
+    from llavaction.training.flops import ModelFlops, Workload
+
     torch.set_num_threads(THREADS)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: torch sees no GPU here")
@@ -155,13 +153,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     on_gpu, resident_kib = options.device == "cuda", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mib = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else resident_kib / 1024
     step_s, num_positions = statistics.median(times[1:]), batch["input_ids"].numel()
+    flops = ModelFlops.of(model).step(Workload.of_rows(options.frames, [num_positions], NUM_LABELS))
     norms = [torch.linalg.vector_norm(weight.grad, dtype=torch.float64) for weight in model.parameters()]
     return {
         "step_s": step_s,
         "cpu_s": statistics.median(cpu_times[1:]),
         "peak_mib": peak_mib,
         "tokens_per_s": num_positions / step_s,
-        "mfu": 3 * forward_flops(model, options.frames, num_positions) / step_s / peak_flops(options),
+        "mfu": flops / step_s / peak_flops(options),
         "loss": loss,
         "grad_norm": float(torch.stack(norms).norm()),
         "positions": num_positions,
@@ -260,35 +259,20 @@ def dense_step(model: LlavactionForConditionalGeneration, batch: dict[str, torch
     return float(loss.detach())
 
 
-def forward_flops(model: LlavactionForConditionalGeneration, num_frames: int, num_positions: int) -> float:
-    """Operations of the matrix products that a forward pass needs, see the top of this file."""
-
-    def matrices(module: torch.nn.Module) -> int:
-        return sum(weight.numel() for weight in module.parameters() if weight.dim() > 1)
-
-    vision, text, side = model.config.vision_config, model.config.text_config, model.config.token_layout
-    frame = side.patches_per_side**2
-    num_patches = num_frames * frame
-    convolution = model.vision.tower.embeddings.patch_embedding
-    tower = matrices(convolution) + matrices(model.vision.tower.encoder) + matrices(model.projector)
-    tower += 2 * frame * vision.hidden_size * len(model.vision.tower.encoder.layers)
-    # Half of all pairs: a position looks at those before it.
-    decoder = matrices(model.decoder.layers) + num_positions * text.hidden_size * len(model.decoder.layers)
-    return 2.0 * (num_patches * tower + num_positions * decoder + NUM_LABELS * matrices(model.lm_head))
-
-
 def peak_flops(options: argparse.Namespace) -> float:
     """What the device could do per second."""
     import torch
+
+    from llavaction.training.flops import peak_tflops
 
     if options.peak_tflops is not None:
         return options.peak_tflops * 1e12
     if options.device == "cuda":
         name = torch.cuda.get_device_name()
-        known = [tflops for part, tflops in PEAK_TFLOPS.items() if part in name]
-        if not known:
+        peak = peak_tflops(name)
+        if peak is None:
             raise SystemExit(f"{name}: its peak is not known here; give --peak-tflops")
-        return known[0] * 1e12
+        return peak * 1e12
     from torch.utils.benchmark import Timer
 
     timer = Timer("matrix @ matrix", globals={"matrix": torch.ones(1536, 1536)}, num_threads=THREADS)

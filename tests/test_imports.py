@@ -17,6 +17,13 @@ PACKAGES = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.p
 
 BELOW_SFT = {"utils", "annotations", "specialists", "text", "video"}
 BELOW_EVALUATION = {*BELOW_SFT, "sft", "processing"}
+# Rows and what figures are made of them, without a model.
+EVALUATED = {
+    *("evaluation.config", "evaluation.predictions", "evaluation.metrics", "evaluation.outcomes"),
+    *("evaluation.intervals", "evaluation.same_questions", "evaluation.paired", "evaluation.calibration"),
+    *("evaluation.breakdowns", "evaluation.class_scores", "evaluation.ranks", "evaluation.subsets"),
+    *("evaluation.challenge", "evaluation.recognition"),
+}
 COMPONENTS = {*BELOW_EVALUATION, "model", "evaluation", "training", "reports"}
 
 # What each package may import beside itself: packages, or modules of a package.
@@ -28,10 +35,10 @@ ALLOWED: dict[str, set[str]] = {
     "video": {"utils", "annotations"},
     "sft": BELOW_SFT,
     "model": {"utils"},
-    "processing": {*BELOW_SFT, "sft", "model.config", "model.token_layout"},
+    "processing": {*BELOW_SFT, "sft", "model.config", "model.picture_layout", "model.token_layout"},
     "evaluation": {*BELOW_EVALUATION, "model"},
     "training": {*BELOW_EVALUATION, "model"},
-    "reports": {*BELOW_EVALUATION, "evaluation.config", "evaluation.predictions", "evaluation.metrics"},
+    "reports": {*BELOW_EVALUATION, *EVALUATED},
     "integrations": {*BELOW_EVALUATION, "model", "evaluation"},
     # Above everything.
     "config": COMPONENTS,
@@ -46,7 +53,8 @@ ALLOWED: dict[str, set[str]] = {
 EXCEPTIONS: dict[str, set[str]] = {
     "cli.demo": {"toy_kitchen"},
     "config.schema": {"toy_kitchen"},
-    "training.callbacks": {"evaluation.runner"},
+    "training.evaluating": {"evaluation"},
+    "training.spec": {"evaluation.config"},
 }
 
 # Libraries that only these modules know, and where their absence or their slow import must not be felt.
@@ -61,11 +69,11 @@ ONLY_IN_FUNCTIONS_OF: dict[str, set[str]] = {
     },
     "decord": {"video.backends.decord_reader"},
     "pyarrow": {"specialists.predictions", "sft.exports.datasets"},
-    "matplotlib": {"reports.gallery", "reports.distractor_stats.picture"},
-    "PIL": {"reports.audit.frames", "sft.annotator.frames", "video.pictures"},
-    "deepspeed": {"training.cpu"},
+    "matplotlib": {"training.curves", "reports.gallery", "reports.distractor_stats.picture", "reports.runs.picture"},
+    "PIL": {"processing.pictures", "reports.audit.frames", "sft.annotator.frames", "video.pictures"},
+    "deepspeed": {"training.cpu", "training.evaluating", "training.gradients", "training.zero_checkpoints"},
     "liger_kernel": {"model.lm_head"},
-    "wandb": set(),
+    "wandb": {"training.trackers"},
     "openai": {"sft.annotator.client"},
     "torchcodec": set(),
     "torchvision": set(),
@@ -77,8 +85,10 @@ MODEL_LIBRARIES = {"torch", "transformers", "huggingface_hub", "peft", "safetens
 
 TORCH_FREE = [
     *("utils", "annotations", "specialists", "text", "video", "sft", "reports", "toy_kitchen", "config", "cli"),
-    *("evaluation.config", "evaluation.predictions", "evaluation.metrics", "evaluation.parsing"),
-    *("model.config", "model.token_layout", "training.config", "processing.mixture", "processing.chat"),
+    *(*EVALUATED, "evaluation.parsing"),
+    *("model.config", "model.picture_layout", "model.token_layout"),
+    *("training.config", "processing.mixture", "processing.chat"),
+    *("training.curves", "training.timeline", "training.profile_summary"),
     *("model.checkpoints", "model.public.config", "model.public.options", "model.public.tables"),
 ]
 

@@ -148,6 +148,15 @@ COMMANDS = {
             ),
         ),
         Command(
+            "runs",
+            "runs",
+            "List runs below a folder: state, steps, losses, best evaluation, speed, size, commit.",
+            (
+                "llavaction runs",
+                "llavaction runs runs/train sort=loss format=csv",
+            ),
+        ),
+        Command(
             "ask",
             "ask",
             "Ask a checkpoint about a video file.",

@@ -31,7 +31,10 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     folder = Path(root.output)
     set_up_logging(folder)
     from llavaction.evaluation.answering import Answerer
-    from llavaction.evaluation.runner import EvaluationRun, evaluate, join_processes, wait_for_all
+    from llavaction.evaluation.processes import join_processes, wait_for_all
+    from llavaction.evaluation.questions import read_questions
+    from llavaction.evaluation.runner import EvaluationRun, evaluate
+    from llavaction.processing.threads import share_cores
 
     join_processes()
     _refuse_other_config(root, folder)
@@ -46,7 +49,9 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
                 hashes[str(weights)] = file_sha256(weights)
         answerer.classes.save(folder)  # what the ids in the rows mean
         record_run(folder, "evaluate", resolved_yaml(root), hashes)
-    return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation))
+    share_cores(root.evaluation.num_workers)
+    questions = read_questions(root.evaluation, answerer.classes, "the checkpoint")
+    return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation, questions))
 
 
 def pick_device() -> torch.device:

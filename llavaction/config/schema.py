@@ -16,6 +16,7 @@ from llavaction.processing.mixture import MixtureConfig
 from llavaction.reports.audit.config import AuditConfig
 from llavaction.reports.config import ReportConfig
 from llavaction.reports.distractor_stats.config import StatsConfig
+from llavaction.reports.runs.config import RunsConfig
 from llavaction.sft.annotator.config import AnnotatorConfig
 from llavaction.sft.config import SftConfig
 from llavaction.sft.distractors.base import DistractorsConfig
@@ -97,10 +98,14 @@ class TrainRoot:
     lora: LoraConfig = MISSING
     deepspeed: dict[str, Any] = MISSING
     """DeepSpeed's own configuration, passed on as it is; empty for plain data parallelism."""
+    evaluation: EvaluationConfig = MISSING
+    """What is asked every `train.eval_every` steps."""
     output: str = MISSING
     """Run folder; the same command resumes what lies in it."""
 
     def __post_init__(self) -> None:
+        if self.train.eval_every and not self.evaluation.tasks:
+            raise ConfigError(f"train.eval_every = {self.train.eval_every} and no tasks to ask; choose evaluation=NAME")
         model = self.model
         if model.checkpoint is None and not (model.vision and model.decoder):
             raise ConfigError(
@@ -180,6 +185,11 @@ class DistractorStatsRoot:
 
 
 @dataclass
+class RunsRoot(RunsConfig):
+    """`llavaction runs`."""
+
+
+@dataclass
 class AskRoot:
     """`llavaction ask`; video and question come as options of the command."""
 
@@ -214,6 +224,7 @@ ROOTS: dict[str, type] = {
     "report": ReportRoot,
     "audit": AuditRoot,
     "distractor_stats": DistractorStatsRoot,
+    "runs": RunsRoot,
     "ask": AskRoot,
     "demo": DemoRoot,
 }

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase, TextStreamer
 
 from llavaction.model.build import load_model
 from llavaction.model.modeling import LlavactionForConditionalGeneration
+from llavaction.model.partitioned import is_partitioned
 from llavaction.processing.batch import pad_rows
 from llavaction.processing.processor import Processor
 from llavaction.sft.classes import ClassTable
@@ -30,7 +31,11 @@ class Prompt:
 
 
 class Answerer:
-    """A model in evaluation mode with its processor and classes."""
+    """A model in evaluation mode with its processor and classes.
+
+    Whatever it asks of the model are calls of the whole model, for which ZeRO-3 brings the weights together. Nothing
+    runs in inference mode, as weights gathered there could not be trained afterwards.
+    """
 
     def __init__(self, model: LlavactionForConditionalGeneration, processor: Processor, classes: ClassTable) -> None:
         self.model = model.eval()
@@ -43,15 +48,16 @@ class Answerer:
         model = load_model(folder, dtype=dtype, attention=attention).to(device)  # type: ignore[arg-type]
         return cls(model, Processor.load(folder), ClassTable.load(folder))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, clips: Sequence[Tensor]) -> list[Tensor]:
         """Features `[n, D]` of each clip, given its pixels `[T, 3, R, R]`."""
         layout = self.processor.config.layout
         num_frames = torch.tensor([len(clip) for clip in clips])
-        features = self.model.encode_videos(torch.cat(list(clips)).to(self.model.device), num_frames)
+        pixels = torch.cat(list(clips)).to(self.model.device)
+        features = self.model(pixel_values_videos=pixels, num_frames_per_video=num_frames).visual_features
         return list(features.split([layout.num_visual_tokens(len(clip)) for clip in clips]))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def score(self, prompts: Sequence[Prompt], continuations: Sequence[Sequence[list[int]]]) -> list[list[float]]:
         """Log-likelihood of each continuation of each prompt (sum over its tokens)."""
         rows = [(prompt, tail) for prompt, tails in zip(prompts, continuations, strict=True) for tail in tails]
@@ -71,7 +77,7 @@ class Answerer:
         sums = iter(float(tokens_RS[number, longest - len(tail) :].sum()) for number, (_, tail) in enumerate(rows))
         return [[next(sums) for _ in tails] for tails in continuations]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def generate(
         self, prompts: Sequence[Prompt], max_new_tokens: int, on_text: Callable[[str], None] | None = None
     ) -> list[str]:
@@ -87,11 +93,13 @@ class Answerer:
             visual_features=torch.cat([prompt.features for prompt in prompts]),
             max_new_tokens=max_new_tokens,
             do_sample=False,
+            use_cache=True,  # training with gradient checkpointing leaves it off in the model's configuration
+            synced_gpus=is_partitioned(self.model),
             streamer=None if on_text is None else _Pieces(self.processor.tokenizer, on_text),
         )
         return [self.processor.decode(row) for row in generated[:, ids.shape[1] :].tolist()]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def classify(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor, Tensor]:
         """Verb, noun and action scores of the heads, `[R, C]` each, float32.
 

@@ -66,10 +66,16 @@ class EvaluationConfig:
     """Processes per rank that load clips; 0 loads in the main process."""
     max_new_tokens: int = 32
     """Longest generated answer in tokens; a narration has under ten words."""
+    num_questions: int | None = None
+    """Questions of each task, drawn by `seed` and their ids; null asks all."""
+    seed: int = 0
+    """Seed of the draw."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.num_workers < 0 or self.max_new_tokens < 1:
             raise ConfigError("evaluation: batch_size and max_new_tokens must be 1 or more, num_workers 0 or more")
+        if self.num_questions is not None and self.num_questions < 1:
+            raise ConfigError(f"evaluation.num_questions = {self.num_questions}: must be 1 or more, or null")
         for name in self.tasks:
             if not re.fullmatch(r"\w+", name):
                 raise ConfigError(f"evaluation.tasks: {name!r} names files; use letters, digits and underscores")

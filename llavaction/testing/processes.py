@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from llavaction.testing.warm import ROOT, CommandResult, Started, command_environment, free_port, warm_process
+
+__all__ = ["ROOT", "CommandResult", "Started", "fork_command", "run_command", "run_commands", "start_command"]
+
+COMMAND_LINE = "llavaction.cli.main:main"
 
 
 def run_command(arguments: Sequence[str], *, num_processes: int = 1, timeout_s: float = 240) -> str:
@@ -30,17 +31,10 @@ def start_command(
     launcher = [sys.executable, "-m", "llavaction"]
     if num_processes > 1:
         launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={num_processes}"]
-        launcher += [f"--master_port={_free_port()}", "-m", "llavaction"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "COLUMNS": "200",
-    }
+        launcher += [f"--master_port={free_port()}", "-m", "llavaction"]
     return subprocess.run(
         [*launcher, *arguments],
-        env=environment,
+        env=command_environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,7 +43,29 @@ def start_command(
     )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def run_commands(
+    commands: Sequence[Sequence[str]], *, num_processes: int = 1, timeout_s: float = 120
+) -> list[CommandResult]:
+    """Run `llavaction ARGUMENTS` for each of `commands`, one after the other, whatever their return codes.
+
+    Nearly free to start: each command gets new processes, forks of one that has imported torch, transformers and
+    DeepSpeed and lives as long as this process does. A command sees what torchrun would tell it, and knows nothing of
+    those before it.
+
+    Args:
+        num_processes: processes of each command.
+        timeout_s: longest time of each command; one that takes longer is stopped, its output ends with the stack of
+            each process, and its return code is 124.
+    """
+    return [fork_command(command, num_processes=num_processes, timeout_s=timeout_s).wait() for command in commands]
+
+
+def fork_command(
+    arguments: Sequence[str], *, num_processes: int = 1, timeout_s: float = 120, function: str = COMMAND_LINE
+) -> Started:
+    """Start one such command and do not wait for it, so that its processes can be watched or killed.
+
+    Args:
+        function: `module:name` of what each process calls with `arguments` in place of the command line.
+    """
+    return warm_process().start(function, arguments, num_processes, timeout_s)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from transformers import TrainingArguments
 
-from llavaction.training.config import Precision, WandbMode
+from llavaction.training.config import Precision
 from llavaction.training.spec import TrainingRun
 from llavaction.training.steps import StepPlan
 from llavaction.utils.errors import ConfigError
@@ -23,8 +21,6 @@ def training_arguments(run: TrainingRun, plan: StepPlan) -> TrainingArguments:
     on_cpu = not torch.cuda.is_available()
     if on_cpu and config.precision is Precision.FP16:
         raise ConfigError("train.precision=fp16 needs a GPU; use fp32 or bf16")
-    if config.wandb is not WandbMode.DISABLED:
-        os.environ["WANDB_MODE"] = config.wandb.value
     return TrainingArguments(
         output_dir=str(run.folder),
         max_steps=plan.num_steps,
@@ -42,15 +38,16 @@ def training_arguments(run: TrainingRun, plan: StepPlan) -> TrainingArguments:
         use_cpu=on_cpu,
         seed=config.seed,
         logging_steps=config.log_every,
+        logging_nan_inf_filter=False,
         save_strategy="steps" if config.save_every else "no",
         save_steps=config.save_every or plan.num_steps,
-        save_total_limit=config.keep_checkpoints,
+        ignore_data_skip=True,
         dataloader_num_workers=config.num_workers,
         dataloader_persistent_workers=config.num_workers > 0,
         remove_unused_columns=False,
         average_tokens_across_devices=True,
         ddp_find_unused_parameters=False,
-        report_to=["wandb"] if config.wandb is not WandbMode.DISABLED else [],
+        report_to=[],
         run_name=run.folder.name,
         disable_tqdm=True,
     )

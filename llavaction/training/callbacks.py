@@ -1,54 +1,90 @@
-"""What happens beside the steps: the metrics file, the progress bar, the processor in every checkpoint."""
+"""What happens beside the steps: log lines and the progress bar."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.progress import Progress
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from llavaction.processing.processor import Processor
-from llavaction.utils.jsonl import dump_line, read_jsonl, write_jsonl
+from llavaction.training.trackers import Row, Tracker
 from llavaction.utils.progress import make_progress
 
 logger = logging.getLogger(__name__)
 
 
-class MetricsFile(TrainerCallback):
-    """Appends every log line to a JSONL file, with the step and the seconds since the start."""
+class MetricsLog(TrainerCallback):
+    """Hands each log line to the trackers, with the step, the epoch and the seconds since the start."""
 
-    def __init__(self, path: Path, epochs_per_step: float) -> None:
-        self._path = path
+    def __init__(self, trackers: Sequence[Tracker], epochs_per_step: float) -> None:
+        self._trackers = trackers
         self._epochs_per_step = epochs_per_step
         self._start = time.monotonic()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Forget steps behind the checkpoint that a run goes on from: they come again."""
-        if state.is_world_process_zero and self._path.exists():
-            write_jsonl(self._path, [row for row in read_jsonl(self._path) if row["step"] <= state.global_step])
+        if state.is_world_process_zero:
+            for tracker in self._trackers:
+                tracker.start(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """The last step has a line, whatever its number."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
-        if not state.is_world_process_zero or not logs or "loss" not in logs:
+        if not state.is_world_process_zero or not is_metrics(logs):
             return
-        row = {"step": state.global_step, "time_s": round(time.monotonic() - self._start, 2)}
-        row |= {name: round(value, 8) for name, value in logs.items() if isinstance(value, int | float)}
+        row: Row = {"step": state.global_step, "time_s": round(time.monotonic() - self._start, 2)}
+        row |= {
+            name: _rounded(value) for name, value in logs.items() if value is None or isinstance(value, int | float)
+        }
         # transformers takes the stream of all epochs for one.
         row["epoch"] = round(state.global_step * self._epochs_per_step, 4)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(dump_line(row) + "\n")
-        shown = ", ".join(f"{name} {logs[name]:.4f}" for name in logs if name.endswith("loss"))
-        logger.info("step %d of %d: %s", state.global_step, state.max_steps, shown)
+        for tracker in self._trackers:
+            tracker.add(row)
+        if "loss" in row:
+            logger.info("step %d of %d: %s", state.global_step, state.max_steps, _described(row))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            for tracker in self._trackers:
+                tracker.finish()
+
+
+def is_metrics(logs: Mapping[str, Any] | None) -> bool:
+    """Whether a log line holds metrics of a step or of an evaluation; transformers has others at the end."""
+    return logs is not None and ("loss" in logs or any(name.startswith("eval/") for name in logs))
+
+
+def _rounded(value: float | None) -> float | None:
+    """To eight digits; JSON has no inf (as of gradients that float16 cannot hold)."""
+    return float(f"{value:.8g}") if value is not None and math.isfinite(value) else None
+
+
+def _described(row: Row) -> str:
+    """What a reader wants of a step's log line."""
+    known = {name: value for name, value in row.items() if value is not None}
+    words = [f"{name} {known[name]:.4f}" for name in known if name.endswith("loss")]
+    if "samples_per_s" in known:
+        words.append(f"{known['samples_per_s']:.3g} samples/s, {known['tokens_per_s']:.4g} tokens/s")
+        words.append(f"{known['data_wait_share']:.0%} of the time waited for data")
+    if "mfu" in known:
+        words.append(f"MFU {known['mfu']:.1%}")
+    return ", ".join(words)
 
 
 class ProgressBar(TrainerCallback):
-    """A rich progress bar with the time left, on the first process."""
+    """A rich progress bar with the time left, the loss and the speed, on the first process."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -66,19 +102,15 @@ class ProgressBar(TrainerCallback):
         if self._progress is not None:
             self._progress.update(self._task, completed=state.global_step)
 
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
+    ) -> None:
+        if self._progress is not None and "loss" in logs:
+            speed = f", {logs['samples_per_s']:.3g} samples/s" if "samples_per_s" in logs else ""
+            self._progress.update(self._task, description=f"training: loss {logs['loss']:.4f}{speed}")
+
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
-
-
-class ProcessorSaver(TrainerCallback):
-    """Puts the processor into every checkpoint, so that each can be evaluated by itself."""
-
-    def __init__(self, processor: Processor) -> None:
-        self._processor = processor
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if state.is_world_process_zero:
-            self._processor.save(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

@@ -16,7 +16,7 @@ from llavaction.training.parts import freeze_parts
 from llavaction.utils.errors import ConfigError
 from llavaction.utils.processes import process_rank
 
-_FROZEN = (Part.VISION, Part.DECODER)
+ADAPTED_PARTS = (Part.VISION, Part.DECODER)
 """Parts whose own weights never train beside adapters."""
 
 
@@ -58,7 +58,7 @@ def with_lora(model: PreTrainedModel, lora: LoraConfig, checkpoint: Path, train:
     # The first process writes all checkpoints; the others need not read the base once more.
     base = Base.of(checkpoint) if process_rank() == 0 else Base(checkpoint, {})
     adapted = add_lora(model, lora, base, train.seed)
-    freeze_parts(adapted, [*_FROZEN, *train.freeze])
+    freeze_parts(adapted, [*ADAPTED_PARTS, *train.freeze])
     for weight in adapted.parameters():
         if weight.requires_grad:
             # Steps at these rates are lost in bfloat16's rounding.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llavaction.evaluation.config import EvaluationConfig
 from llavaction.model.config import ModelConfig
 from llavaction.model.lora.config import LoraConfig
 from llavaction.sft.classes import ClassTable
@@ -19,7 +20,7 @@ from llavaction.video.layout import VideoConfig
 class TrainingRun:
     """Everything a run needs; `deepspeed` is empty for plain data parallelism, `media_folders` without `media`.
 
-    `lora` trains adapters on the checkpoint that `model` names.
+    `lora` trains adapters on the checkpoint that `model` names. `evaluation` is asked every `train.eval_every` steps.
     """
 
     folder: Path
@@ -31,3 +32,4 @@ class TrainingRun:
     deepspeed: dict[str, Any]
     media_folders: Mapping[str, Path] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

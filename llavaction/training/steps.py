@@ -38,14 +38,19 @@ class StepPlan:
         return self.num_steps * self.samples_per_step
 
 
-def plan_steps(train: TrainConfig, samples_per_epoch: int, num_processes: int) -> StepPlan:
+def plan_steps(
+    train: TrainConfig, samples_per_epoch: int, num_processes: int, samples_per_step: int | None = None
+) -> StepPlan:
     """The steps of a run over `samples_per_epoch` samples.
 
+    Args:
+        samples_per_step: what a run that goes on has taken so far; null for a new one.
+
     Raises:
-        ConfigError: when `train.global_batch_size` is not a multiple of what the processes take at a time, or the
-            samples do not fill one step.
+        ConfigError: when the samples of a step are not a multiple of what the processes take at a time, or there are
+            too few samples for one step.
     """
-    accumulation = _accumulation(train, num_processes)
+    accumulation = _accumulation(train, num_processes, samples_per_step)
     per_step = train.batch_size * accumulation * num_processes
     if train.max_steps is not None:
         return StepPlan(train.max_steps, train.batch_size, accumulation, num_processes)
@@ -61,15 +66,32 @@ def plan_steps(train: TrainConfig, samples_per_epoch: int, num_processes: int) -
     return StepPlan(num_steps, train.batch_size, accumulation, num_processes)
 
 
-def _accumulation(train: TrainConfig, num_processes: int) -> int:
+def _accumulation(train: TrainConfig, num_processes: int, samples_per_step: int | None) -> int:
     """Batches per process and step."""
+    at_a_time = train.batch_size * num_processes
+    if samples_per_step is not None:
+        return _kept_accumulation(train, samples_per_step, at_a_time)
     if train.global_batch_size is None:
         return train.gradient_accumulation or 1
-    at_a_time = train.batch_size * num_processes
     accumulation, rest = divmod(train.global_batch_size, at_a_time)
     if rest or not accumulation:
         raise ConfigError(
             f"train.global_batch_size = {train.global_batch_size} is not a multiple of the {at_a_time} samples that "
             f"{num_processes} processes take at a time; change train.batch_size or the number of processes"
         )
+    return accumulation
+
+
+def _kept_accumulation(train: TrainConfig, samples_per_step: int, at_a_time: int) -> int:
+    """Batches with which a run that goes on keeps the samples of its steps."""
+    accumulation, rest = divmod(samples_per_step, at_a_time)
+    if rest or not accumulation:
+        raise ConfigError(
+            f"the run goes on with the {samples_per_step} samples per step that it began with, which is not a multiple "
+            f"of the {at_a_time} that the processes take at a time (train.batch_size = {train.batch_size} each); set "
+            "train.batch_size, or the number of processes, so that it is"
+        )
+    configured = train.gradient_accumulation or 1
+    if train.global_batch_size is None and accumulation != configured:
+        logger.info("%d batches per step and process instead of %d keep its samples", accumulation, configured)
     return accumulation

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from llavaction.utils.jsonl import write_json, write_text
+from llavaction.utils.jsonl import read_json, write_json, write_text
 
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.yaml"
@@ -54,3 +54,10 @@ def record_run(folder: Path, command: str, config_yaml: str, data_hashes: Mappin
         **more,
     }
     write_json(folder / RUN_FILE, record)
+
+
+def extend_record(folder: Path, **more: Any) -> None:
+    """Add what is known only later to a folder's `run.json`, where it has one."""
+    path = folder / RUN_FILE
+    if path.exists():
+        write_json(path, {**read_json(path), **more})

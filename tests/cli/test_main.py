@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from llavaction.cli import ask
+from llavaction.cli import ask, runs
 from llavaction.cli import report as report_command
 from llavaction.cli.commands import COMMANDS
 from llavaction.cli.main import INTERRUPTED, USER_ERROR, main
@@ -67,6 +67,8 @@ def test_every_example_can_be_run_as_it_stands(example: str) -> None:
     if name == "ask":
         options, rest = ask._parse(rest)
         assert options.video == "pancake.mkv"
+    if name == "runs":
+        rest = runs.overrides_in(rest)
     root = COMMANDS[name].root
     if root is None:
         assert name == "verify" and rest
@@ -179,7 +181,7 @@ from llavaction.cli.main import main
 for name in {list(COMMANDS)}:
     assert main([name, "--help"]) == 0
 assert main(["train", "train.epohcs=1"]) == 2
-assert main(["evaluate", "evaluation=none"]) == 2
+assert main(["evaluate", "evaluation=nothing"]) == 2
 assert main(["ask", "--video", "a.mp4", "--options", "one"]) == 2
 sys.exit(", ".join({{"torch", "transformers", "matplotlib", "av", "decord"}} & set(sys.modules)) or 0)
 """

@@ -21,6 +21,7 @@ MINIMAL = {
     "annotate": ["paths.annotations=ann", "paths.videos=vid", "annotator.model=m"],
     "audit": [],
     "distractor_stats": ["paths.annotations=ann"],
+    "runs": [],
     "ask": [],
     "demo": [],
 }

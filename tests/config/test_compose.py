@@ -69,10 +69,12 @@ def test_each_experiment_names_a_command_that_composes(name: str) -> None:
     lines = (config_folder() / "experiment" / f"{name}.yaml").read_text().splitlines()
     command = next(line for line in lines if line.startswith("# llavaction "))
     words = shlex.split(command.removeprefix("# llavaction ").partition("(")[0])
-    root = compose_config(words[0], words[1:])
+    root = compose_config(words[0].replace("-", "_"), words[1:])
 
     assert f"experiment={name}" in words
-    assert root.output == f"runs/demo/{words[0]}/{Path(name).name}"
+    folder = {"train": "train", "build-sft": "sft"}[words[0]]
+    base = "runs/demo" if name.startswith("toy_kitchen/") else "runs"
+    assert root.output == f"{base}/{folder}/{Path(name).name}"
 
 
 def test_no_group_is_without_a_command() -> None:
@@ -167,6 +169,27 @@ def test_dicts_take_whole_elements_and_lose_them() -> None:
     assert (root.mixture.datasets["mine"].path, root.mixture.datasets["mine"].repeat) == ("q.jsonl", 2.0)
     assert root.deepspeed["zero_optimization"]["offload_optimizer"] == {"device": "cpu"}
     assert root.deepspeed["zero_optimization"]["stage"] == 2
+
+
+def test_datasets_are_chosen_by_name() -> None:
+    paper = composed("train", "mixture=paper").mixture.datasets
+    chosen = composed("train", "mixture=paper", "datasets=[mqa,direct]", "mixture.datasets.mqa.limit=random:25%")
+
+    assert {"temporal_order", "random_mqa", "temporal_detection", "direct", "replay"} < set(paper)
+    assert {path.stem for path in (config_folder() / "datasets").glob("*.yaml")} == {*paper, "mqa"}
+    assert paper["random_mqa"].path == "runs/sft/random/train_mqa.jsonl"
+    assert set(chosen.mixture.datasets) == {"mqa", "direct"}
+    assert chosen.mixture.datasets["mqa"] == DatasetConfig("sft/train_mqa.jsonl", limit="random:25%")
+
+
+def test_an_experiment_chooses_its_datasets(tmp_path: Path) -> None:
+    lines = ["# @package _global_", "defaults:", "  - override /mixture: paper", "  - override /datasets: [qa, replay]"]
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("\n".join(lines))
+    mine = [f"hydra.searchpath=['file://{tmp_path}']", "experiment=mine"]
+
+    assert set(composed("train", *mine).mixture.datasets) == {"qa", "replay"}
+    assert set(composed("train", *mine, "datasets=[qa]").mixture.datasets) == {"qa"}
 
 
 def test_a_table_needs_no_videos() -> None:
@@ -285,6 +308,7 @@ def test_a_missing_value_is_named_by_the_path_to_set(root: str, overrides: list[
     [
         ("train.epochs=-1", "train.epochs = -1.0"),
         ("train.freeze=[vision,projector,decoder,action]", "nothing is left to train"),
+        ("train.eval_every=5", "train.eval_every = 5 and no tasks to ask"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(override: str, text: str) -> None:
@@ -301,6 +325,7 @@ def test_values_that_contradict_each_other_are_refused(override: str, text: str)
         (LossWeights, {"action": -1.0}, "loss weight action = -1.0"),
         (ModelConfig, {"attention": "flash"}, "must be one of sdpa, eager"),
         (DatasetConfig, {"repeat": 0.0}, "repeat = 0.0"),
+        (DatasetConfig, {"limit": "frist:3"}, "did you mean 'first'"),
         (SftConfig, {"num_options": 27}, "sft.num_options = 27"),
         (SftConfig, {"views": [View.MQA, View.MQA]}, "none twice"),
         (EvaluationConfig, {"batch_size": 0}, "batch_size"),

@@ -41,7 +41,7 @@ def test_a_key_like_none_comes_without_a_hint() -> None:
         ("model=tyny", "model=tyny: no such choice; did you mean 'tiny'? (known: checkpoint, "),
         (
             "experiment=toy_kitchen/hrad",
-            "experiment=toy_kitchen/hrad: no such choice; did you mean 'toy_kitchen/hard'? (known: toy_kitchen/hard, ",
+            "experiment=toy_kitchen/hrad: no such choice; did you mean 'toy_kitchen/hard'? (known: ",
         ),
     ],
 )

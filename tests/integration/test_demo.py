@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from llavaction.testing.processes import run_command
+from tests.integration.runs import succeed
 
 pytestmark = pytest.mark.slow
 
@@ -11,7 +11,7 @@ def test_demo_runs_and_finished_steps_are_kept(tmp_path):
     kitchen = ["num_train_participants=2", "num_validation_participants=1", "num_videos_per_participant=1"]
     kitchen += ["num_segments_per_video=12", "fps=6"]
     arguments = ["demo", f"output={tmp_path}", "max_steps=2", *(f"kitchen.{word}" for word in kitchen)]
-    output = run_command(arguments)
+    output = succeed(arguments)
     assert "hard + action token" in output
     results = json.loads((tmp_path / "results.json").read_text())
     assert list(results["rows"]) == ["untrained", "random distractors", "hard distractors", "hard + action token"]
@@ -22,7 +22,7 @@ def test_demo_runs_and_finished_steps_are_kept(tmp_path):
     assert (tmp_path / "gallery.png").read_bytes().startswith(b"\x89PNG")
     weights = tmp_path / "train" / "hard" / "checkpoint" / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    run_command(arguments)
+    succeed(arguments)
     assert weights.stat().st_mtime_ns == before
     for run in ("train/hard", "evaluate/hard", "sft/random"):
         record = json.loads((tmp_path / run / "run.json").read_text())

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from llavaction.model.config import IGNORE
+from llavaction.processing.batch import Skipped
 from llavaction.processing.dataset import SftDataset
 from llavaction.sft.samples import ClipRef, MediaKind, MediaRef, Role, Sample, Turn, View
 from llavaction.testing.tiny import tiny_model, tiny_processor
-from llavaction.utils.errors import VideoError
+from llavaction.utils.errors import DataError, VideoError
 from llavaction.video.clip import Clip, ClipLoader
 from llavaction.video.layout import VideoConfig, VideoLayout
 
@@ -47,6 +50,18 @@ def test_without_jitter_every_epoch_is_the_same(processor):
 def test_a_bad_video_names_the_sample(processor):
     dataset = SftDataset(SAMPLES, BrokenClips(), processor, jitter=True, seed=0)
     with pytest.raises(VideoError, match=r"sample 'direct/0': P01_01\.MP4"):
+        dataset[0]
+
+
+def test_a_bad_video_can_be_skipped(processor):
+    dataset = SftDataset(SAMPLES, BrokenClips(), processor, jitter=True, seed=0, drop_bad_videos=True)
+    assert dataset[1 + 2 * len(dataset)] == Skipped("direct/1", 2, "P01_01.MP4: cannot be decoded")
+
+
+def test_only_videos_can_be_bad(processor):
+    empty = replace(SAMPLES[0], turns=(Turn(Role.USER, "What?"), Turn(Role.ASSISTANT, "")))
+    dataset = SftDataset([empty], NumberedClips(), processor, jitter=True, seed=0, drop_bad_videos=True)
+    with pytest.raises(DataError, match="sample 'direct/0' has no supervised token: its answers are empty"):
         dataset[0]
 
 

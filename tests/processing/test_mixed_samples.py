@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llavaction.model.config import IGNORE, NO_LABEL
-from llavaction.processing.batch import Collator, pad_rows
+from llavaction.processing.batch import Collator, model_arguments, pad_rows
 from llavaction.processing.dataset import SftDataset
 from llavaction.processing.mixture import DatasetConfig, MixtureConfig, load_mixture
 from llavaction.sft.classes import ClassTable
@@ -33,9 +33,7 @@ def examples(mixed, media):
 
 
 def run(model, examples, counts):
-    batch = Collator(pad_id=0)(examples)
-    del batch["sample_ids"]
-    output = model(**batch, **counts)
+    output = model(**model_arguments(Collator(pad_id=0, resolution=12)(examples)), **counts)
     output.loss.backward()
     return output
 

@@ -27,8 +27,17 @@ def write_dataset(folder, name, num_samples=100, classes=CLASSES, each_s=0.0):
     return str(folder / f"{name}.jsonl")
 
 
-def load(seed=0, **paths_and_repeats):
-    return load_mixture(MixtureConfig({k: DatasetConfig(*v) for k, v in paths_and_repeats.items()}), seed)
+def load(seed=0, **datasets):
+    """A mixture of datasets, each given as its path, its repeat and its folder of files."""
+    return load_mixture(MixtureConfig({name: dataset(*given) for name, given in datasets.items()}), seed)
+
+
+def dataset(path, repeat=1.0, media=None):
+    return DatasetConfig(path, repeat=repeat, media=media)
+
+
+def ids(mixture):
+    return [sample.sample_id for sample in mixture.samples]
 
 
 def test_repeats(tmp_path):
@@ -86,7 +95,7 @@ def test_samples_that_show_files_know_their_folder(tmp_path):
 def test_a_missing_folder_of_files_is_named(tmp_path):
     path = write_replay(tmp_path)
     key = r"mixture\.datasets\.other\.media"
-    with pytest.raises(ConfigError, match=rf"'replay/mix/shown' of .*replay\.jsonl shows files; set {key}=FOLDER"):
+    with pytest.raises(ConfigError, match=rf"'replay/mix/shown' of other shows files; set {key}=FOLDER"):
         load(other=(path, 1.0))
     with pytest.raises(ConfigError, match=rf"{key} = .*nowhere: no such folder"):
         load(other=(path, 1.0, str(tmp_path / "nowhere")))
@@ -112,7 +121,8 @@ def write_report(folder, stop_s=7.25):
 
 
 def load_checked(report, repeat=1.0, **paths):
-    return load_mixture(MixtureConfig({name: DatasetConfig(path, repeat) for name, path in paths.items()}, report), 0)
+    datasets = {name: dataset(path, repeat) for name, path in paths.items()}
+    return load_mixture(MixtureConfig(datasets, videos_report=report), 0)
 
 
 def test_samples_of_bad_files_are_left_out_and_counted(tmp_path, caplog):
@@ -140,7 +150,7 @@ def test_samples_of_good_files_are_the_same_with_a_report(tmp_path):
 def test_samples_without_a_clip_are_no_business_of_the_report(tmp_path):
     (tmp_path / "media").mkdir()
     datasets = {"replay": DatasetConfig(write_replay(tmp_path), media=str(tmp_path / "media"))}
-    mixture = load_mixture(MixtureConfig(datasets, write_report(tmp_path)), 0)
+    mixture = load_mixture(MixtureConfig(datasets, videos_report=write_report(tmp_path)), 0)
     assert mixture.counts == {"replay": 2} and mixture.dropped == {"replay": {}}
 
 
@@ -150,11 +160,81 @@ def test_a_report_that_leaves_nothing(tmp_path):
         load_checked(report, a=write_dataset(tmp_path, "a", 3))
 
 
+@pytest.mark.parametrize(("limit", "expected"), [("first:2", [0, 1]), ("last:1", [9]), ("last:20%", [8, 9])])
+def test_a_limit_takes_a_part(tmp_path, limit, expected):
+    datasets = {"a": DatasetConfig(write_dataset(tmp_path, "a", 10), limit=limit, repeat=2.0)}
+    mixture = load_mixture(MixtureConfig(datasets), 0)
+    assert ids(mixture) == [f"a/{number}" for number in expected for _ in range(2)]
+    assert mixture.times == {"a": {f"a/{number}": 2 for number in expected}}
+
+
+def test_a_limit_counts_samples_with_good_videos(tmp_path):
+    path, report = write_dataset(tmp_path, "a", 10, each_s=1.0), write_report(tmp_path)
+    config = MixtureConfig({"a": DatasetConfig(path, limit="first:5")}, videos_report=report)
+    assert ids(load_mixture(config, 0)) == [f"a/{number}" for number in (0, 1, 2, 5, 6)]
+    config.datasets["a"].limit = "first:7"
+    text = r"mixture\.datasets\.a\.limit of .*a\.jsonl: first:7 asks for 7 samples, but there are 6"
+    with pytest.raises(ConfigError, match=text):
+        load_mixture(config, 0)
+
+
+def test_a_random_part_is_the_same_in_any_order_of_the_file(tmp_path):
+    path = write_dataset(tmp_path, "a")
+    config = MixtureConfig({"a": DatasetConfig(path, limit="random:25%", repeat=1.5)})
+    before = load_mixture(config, 0)
+    lines = (tmp_path / "a.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "a.jsonl").write_text("".join(reversed(lines)))
+    assert len(before.times["a"]) == 25
+    assert load_mixture(config, 0).times == before.times != load_mixture(config, 1).times
+
+
+def weighted(tmp_path, **more):
+    """30 samples with three parts and 40 with one; `a` is limited to 15."""
+    datasets = {
+        "a": DatasetConfig(write_dataset(tmp_path, "a", 30), limit="random:50%", weight=3.0),
+        "b": DatasetConfig(write_dataset(tmp_path, "b", 40), weight=1.0),
+    }
+    return load_mixture(MixtureConfig(datasets, **more), 0)
+
+
+def test_weights_decide_the_shares_of_an_epoch(tmp_path, caplog):
+    caplog.set_level("INFO")
+    mixture = weighted(tmp_path)
+    assert mixture.counts == {"a": 15, "b": 5} and max(mixture.times["b"].values()) == 1
+    assert "mixture: a gives 15 of 20 samples per epoch (75.0 %), 15 different ones of 15" in caplog.text
+    assert "mixture: b gives 5 of 20 samples per epoch (25.0 %), 5 different ones of 40" in caplog.text
+
+
+def test_an_epoch_of_a_given_size(tmp_path):
+    mixture = weighted(tmp_path, samples_per_epoch=200)
+    assert mixture.counts == {"a": 150, "b": 50} and set(mixture.times["a"].values()) == {10}
+    assert sorted(mixture.times["b"].values()) == [1] * 30 + [2] * 10
+    assert ids(mixture) == [name for used in mixture.times.values() for name, n in used.items() for _ in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "more", "text"),
+    [
+        ({"a": {"weight": 1.0}, "b": {}}, {}, "with a weight: a; without: b; give one to all or none"),
+        ({"a": {}}, {"samples_per_epoch": 9}, "samples_per_epoch = 9: is shared out by weights"),
+        ({"a": {"weight": 1.0}}, {"samples_per_epoch": 0}, "samples_per_epoch = 0: must be 1 or more"),
+        ({"a": {"weight": 1.0, "repeat": 2.0}}, {}, "repeat = 2.0 and weight = 1.0 of x.jsonl both say how often"),
+        ({"a": {"weight": -1.0}}, {}, "weight = -1.0 of x.jsonl: must be above 0"),
+        ({"a": {"repeat": 0.0}}, {}, "repeat = 0.0 of x.jsonl: must be above 0"),
+        ({"a": {"limit": "some:3"}}, {}, "limit of x.jsonl: 'some:3': must be first:N, last:N or random:N"),
+    ],
+)
+def test_settings_that_contradict_each_other(datasets, more, text):
+    with pytest.raises(ConfigError, match=text):
+        MixtureConfig({name: DatasetConfig("x.jsonl", **values) for name, values in datasets.items()}, **more)
+
+
+def test_a_dataset_of_which_nothing_is_taken(tmp_path):
+    text = r"mixture\.datasets\.a: `repeat` takes none of its 3 samples"
+    with pytest.raises(ConfigError, match=text):
+        load(a=(write_dataset(tmp_path, "a", 3), 1e-9), b=(write_dataset(tmp_path, "b", 3),))
+
+
 def test_empty_mixture():
     with pytest.raises(ConfigError, match="mixture is empty"):
         load()
-
-
-def test_repeat_must_be_positive():
-    with pytest.raises(ConfigError, match="repeat"):
-        DatasetConfig("x.jsonl", 0.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llavaction.utils import runs
-from llavaction.utils.runs import git_commit, package_versions, record_run
+from llavaction.utils.runs import extend_record, git_commit, package_versions, record_run
 
 
 def test_the_record_holds_what_made_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +27,15 @@ def test_the_record_holds_what_made_the_result(tmp_path: Path, monkeypatch: pyte
         "steps": 7,
     }
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "run.json"]
+
+
+def test_what_is_known_later_is_added_to_a_record(tmp_path: Path) -> None:
+    extend_record(tmp_path, num_steps=7)
+    assert not list(tmp_path.iterdir())
+    record_run(tmp_path, "train", "", {})
+    before = json.loads((tmp_path / "run.json").read_text())
+    extend_record(tmp_path, num_steps=7)
+    assert json.loads((tmp_path / "run.json").read_text()) == {**before, "num_steps": 7}
 
 
 def test_versions_of_python_and_installed_packages() -> None:

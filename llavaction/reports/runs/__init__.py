@@ -1,0 +1,1 @@
+"""What run folders say: a list of many, the differences of two."""
