@@ -9,6 +9,7 @@ Requests come as JSON lines on standard input, replies go to standard output; `w
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import gc
@@ -49,6 +50,7 @@ _MODULES = (
 
 def main() -> None:
     """Serve requests until standard input ends."""
+    atexit.register(_ending)
     with os.fdopen(os.dup(1), "w") as replies:
         os.dup2(2, 1)  # what imports print must not stand between replies
         # Otherwise looking for a GPU starts the driver, which does not survive a fork.
@@ -89,9 +91,7 @@ def _fork(request: dict[str, Any], rank: int) -> int:
     pid = os.fork()
     if pid == 0:
         _become(request, rank)
-        module, _, function = request["function"].partition(":")
-        # As `python -m llavaction` ends: with all that is done at exit, and a traceback where there is one.
-        sys.exit(getattr(importlib.import_module(module), function)(request["arguments"]))
+        _call(request["function"], request["arguments"])
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)  # by both, so that it holds for either from here on
     return pid
@@ -120,6 +120,36 @@ def _become(request: dict[str, Any], rank: int) -> None:
             MASTER_PORT=str(request["port"]),
         )
     sys.argv = ["llavaction", *request["arguments"]]
+
+
+def _call(name: str, arguments: list[str]) -> None:
+    """Run a command in this process, and end it as `python -m llavaction` ends."""
+    module, _, function = name.partition(":")
+    _ending.code = 1  # of an exception
+    try:
+        _ending.code = getattr(importlib.import_module(module), function)(arguments)
+    except SystemExit as end:
+        _ending.code = end.code if isinstance(end.code, int) else 1
+    sys.exit(_ending.code)
+
+
+class _Ending:
+    """Called when all else that is done at exit is done, as it is registered first.
+
+    Taking down all modules would take as long as a short run, for memory that is shared with the process that forks.
+    """
+
+    code: int | None = None
+    """That of a forked process."""
+
+    def __call__(self) -> None:
+        if self.code is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.code)
+
+
+_ending = _Ending()
 
 
 def _wait(pids: set[int], deadline: float) -> int:
