@@ -27,6 +27,8 @@ FREE = (
     "video.video_info",
     "video.max_indexed_frames",
     "video.max_open_readers",
+    "video.max_indexed_frames",
+    "video.decode_timeout_s",
     # How the same is computed.
     "model.attention",
     "model.compile",

@@ -92,7 +92,9 @@ def reckon(run: TrainingRun, outline: nn.Module, lengths: Lengths, steps: StepPl
     activations = activation_memory(sizes, batch_tokens, batch_frames, arithmetic, train.gradient_checkpointing)
     final = _final_bytes(sizes, run)
     resume = final + sizes.num_trained * (12 if arithmetic is Arithmetic.HALF else 8)
-    kept = (train.keep_checkpoints + 1) * resume if train.save_every else 0.0
+    # While one is written the oldest is still there, and the best may be none of them.
+    num_kept = train.keep_checkpoints + 1 + (train.keep_best_by is not None)
+    kept = num_kept * resume if train.save_every else 0.0
     work = Workload(lengths.mean_frames, lengths.mean_tokens, lengths.mean_squares, lengths.mean_labels)
     flops = ModelFlops.of(_whole(outline)).step(work) * steps.num_samples
     return Needs(
