@@ -13,4 +13,4 @@ ruff format --check .
 mypy
 python -m pytest -m "not slow and not thorough" -n 2 --durations 5
 python -m pytest -m "thorough and not slow" -n 2 --durations 5
-python -m pytest -m slow --durations 5
+python -m pytest -m slow -n 2 --dist loadfile --durations 5

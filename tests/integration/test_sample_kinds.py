@@ -230,7 +230,7 @@ def test_a_step_of_which_nothing_is_left_moves_no_weight(kinds, tmp_path, engine
 
 def test_too_many_dropped_samples_end_all_processes(kinds, tmp_path):
     errors = fail(train_arguments(kinds, tmp_path, "train.max_dropped=1"), 2)
-    assert len(errors) == 2 and len(set(errors)) == 1
+    assert len(set(errors)) == 1
     assert "2 samples have bad videos, train.max_dropped = 1 may be dropped" in errors[0]
     assert "'file/bad'" in errors[0] and "'clip/bad': video P02_01" in errors[0]
     assert {row["sample_id"] for row in read_lines(tmp_path / "dropped.jsonl")} == {"clip/bad", "file/bad"}
@@ -238,7 +238,7 @@ def test_too_many_dropped_samples_end_all_processes(kinds, tmp_path):
 
 def test_a_bad_video_of_one_process_ends_all(kinds, tmp_path):
     errors = fail(train_arguments(kinds, tmp_path, "train.bad_video=raise", "train.num_workers=1"), 2)
-    assert len(errors) == 2 and len(set(errors)) == 1
+    assert len(set(errors)) == 1
     assert re.match(r"sample '(clip|file)/bad': .*(P02_01\.MP4|bad\.png).* \(met by process [01]\)", errors[0])
     assert not (tmp_path / "dropped.jsonl").exists()
 
@@ -254,7 +254,8 @@ def test_a_bad_video_of_one_process_ends_all(kinds, tmp_path):
 def test_a_sample_that_teaches_nothing_ends_all_processes(kinds, tmp_path, name, sample, message):
     write_samples(kinds / f"{name}.jsonl", [sample])
     errors = fail(train_arguments(kinds, tmp_path, clips=f"{name}.jsonl"), 2)
-    assert len(errors) == 2 and all(message in error for error in errors)
+    # Each process finds it by itself; the first that ends may end the other before it has said so.
+    assert errors and all(message in error for error in errors)
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +295,7 @@ def test_numbers_that_are_none_end_all_processes(kinds, broken, tmp_path, engine
     write_samples(kinds / "text.jsonl", [ask("text", "open small bottle")])
     more = ENGINES[engine]
     errors = fail(train_arguments(kinds, tmp_path, *more, base=broken, clips=name, files="text.jsonl"), 2)
-    assert len(errors) == 2 and len(set(errors)) == 1
+    assert len(set(errors)) == 1
     assert re.match(rf"step \d+: {message}", errors[0]), errors[0]
     assert "1 of the weights are not finite themselves (first action_token.verb_head.weight)" in errors[0]
     assert not (tmp_path / "checkpoint").exists()
