@@ -35,11 +35,11 @@ from bench_videos import (
     chunk_path,
     draw_clips,
     head_camera,
-    load_plainly,
     machine,
     scaled,
     write_like_libx264,
 )
+from plain_loaders import pyav_frames
 
 from llavaction.video.chunking import write_chunk
 from llavaction.video.clip import ClipLoader
@@ -118,7 +118,7 @@ def measure(variants: list[Variant], clips: list[Clip], number: int) -> None:
             loader.readers.close()
             loader_s[idx] += time.perf_counter() - start
             start = time.perf_counter()
-            plain = load_plainly(variants[idx].config, clip, NUM_FRAMES)
+            plain = pyav_frames(variants[idx].config, clip, NUM_FRAMES, seeks=True)
             plain_s[idx] += time.perf_counter() - start
             assert np.array_equal(loaded, plain), "the two loaders disagree"
     for idx, variant in enumerate(variants):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from llavaction.video.files import SingleFile, VideoFiles
 from llavaction.video.layout import VideoConfig, VideoLayout, find_video
 from llavaction.video.reader_pool import ReaderPool
 from llavaction.video.sampling import jittered_frames, middle_frames
+from llavaction.video.time_limit import TimeLimit, TookTooLong
 from llavaction.video.timeline import Timeline
 
 MAX_OVERRUN_S = 1.0
@@ -50,8 +52,9 @@ class ClipLoader:
     def __init__(self, config: VideoConfig) -> None:
         """Open nothing yet."""
         self.config = config
-        self.readers = ReaderPool(config.backend, config.max_open_readers)
+        self.readers = self._new_readers()
         self._files: dict[str, VideoFiles] = {}
+        self._limit = TimeLimit(config.decode_timeout_s)
 
     def load(
         self,
@@ -77,11 +80,16 @@ class ClipLoader:
             VideoError: naming the video, the times and the file, when the segment is empty, starts
                 after the end or stops too far after it, or when a file is missing, too short, cannot
                 be decoded, or has another frame rate or size than the others, or, in the `segments`
-                layout, lasts longer or shorter than the clip.
+                layout, lasts longer or shorter than the clip; or when all this is not known after
+                `config.decode_timeout_s`.
             DataError: when an id would leave the folder.
         """
-        try:
+
+        def load() -> Clip:
             return self._sample(self.find(video_id, start_s, stop_s, segment_id=segment_id), num_frames, rng)
+
+        try:
+            return self._within_limit(load)
         except VideoError as error:
             raise VideoError(f"video {video_id}, {start_s:g} s to {stop_s:g} s: {error}") from error
 
@@ -99,14 +107,16 @@ class ClipLoader:
         Raises:
             VideoError: as `load`.
         """
-        start_s = 0.0 if start_s is None else start_s
-        if stop_s is None:
-            reader = self.readers.get(path)
-            stop_s = reader.num_frames / reader.fps
+        first_s = 0.0 if start_s is None else start_s
+
+        def load() -> Clip:
+            last_s = self._duration(path) if stop_s is None else stop_s
+            return self._sample(_stretch(SingleFile(path), self.readers, first_s, last_s), num_frames, rng)
+
         try:
-            return self._sample(_stretch(SingleFile(path), self.readers, start_s, stop_s), num_frames, rng)
+            return self._within_limit(load)
         except VideoError as error:
-            raise VideoError(f"{start_s:g} s to {stop_s:g} s: {error}") from error
+            raise VideoError(f"{first_s:g} s to {'the end' if stop_s is None else f'{stop_s:g} s'}: {error}") from error
 
     def find(self, video_id: str, start_s: float, stop_s: float, *, segment_id: str | None = None) -> Stretch:
         """Find the frames of a segment without reading them.
@@ -121,6 +131,27 @@ class ClipLoader:
         if not one_file:
             return _stretch(self._files[key], self.readers, start_s, stop_s)
         return _whole_file(self._files[key], self.readers, start_s, stop_s)
+
+    def _new_readers(self) -> ReaderPool:
+        config = self.config
+        return ReaderPool(config.backend, config.max_open_readers, config.max_indexed_frames)
+
+    def _within_limit(self, load: Callable[[], Clip]) -> Clip:
+        self.readers.asked_for = None
+        try:
+            return self._limit.call(load)
+        except TookTooLong:
+            stuck = self.readers.asked_for or self.config.folder
+            # The thread that is stuck has the old ones, and may go on with them.
+            self.readers, self._files = self._new_readers(), {}
+            raise VideoError(
+                f"{stuck}: not read after {self.config.decode_timeout_s:g} s and given up; see whether its disk "
+                "answers and the file plays, or raise video.decode_timeout_s (0: no limit)"
+            ) from None
+
+    def _duration(self, path: Path) -> float:
+        reader = self.readers.get(path)
+        return reader.num_frames / reader.fps
 
     def _sample(self, stretch: Stretch, num_frames: int | None, rng: np.random.Generator | None) -> Clip:
         count = self.config.num_frames if num_frames is None else num_frames

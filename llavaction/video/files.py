@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from llavaction.utils.errors import VideoError
-from llavaction.video.backends import FrameReader, VideoBackend, open_reader
+from llavaction.video.backends import FrameReader, OpenVideo
 
 
 class VideoFiles(Protocol):
@@ -29,9 +29,12 @@ class VideoFiles(Protocol):
     def last_chunk(self) -> int:
         """The last chunk that exists; looks at the disk. Raises VideoError when none exists."""
 
-    def open(self, chunk_idx: int, backend: VideoBackend) -> FrameReader:
-        """A reader of one chunk. Raises VideoError when it is missing or cannot be read."""
-        return open_reader(self.path(chunk_idx), backend)
+    def open(self, chunk_idx: int, open_video: OpenVideo) -> FrameReader:
+        """A reader of one chunk, opened by `open_video` if it is a video file.
+
+        Raises VideoError when it is missing or cannot be read.
+        """
+        return open_video(self.path(chunk_idx))
 
 
 @dataclass(frozen=True)

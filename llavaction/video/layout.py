@@ -57,7 +57,15 @@ class VideoConfig:
     num_frames: int = 16
     """Frames per clip unless the caller asks for another number; 16, as the method trains with."""
     max_open_readers: int = 8
-    """Open files per process; 8, enough for the clips of one video that follow one another."""
+    """Open files per process; 8, enough for the clips of one video that follow one another. Each takes some MB, by its
+    picture size."""
+    max_indexed_frames: int = 4_000_000
+    """Frames, over all files, whose places each process remembers after it has closed a file, so that it need not read
+    the file whole when it opens it again. 4 million take 32 MB: 37 hours at 30 frames per second."""
+    decode_timeout_s: float = 300.0
+    """Seconds after which a clip that is not loaded yet is given up, as on a network disk that does not answer; it then
+    counts as a bad video. 300, as opening a long file for the first time reads it whole, and other processes of a
+    training run wait 1800. 0 waits for ever."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -80,6 +88,10 @@ class VideoConfig:
         for field, number in (("num_frames", self.num_frames), ("max_open_readers", self.max_open_readers)):
             if number < 1:
                 raise ConfigError(f"video.{field}={number} must be 1 or more")
+        if self.max_indexed_frames < 0:
+            raise ConfigError(f"video.max_indexed_frames={self.max_indexed_frames} must be 0 or more")
+        if not (math.isfinite(self.decode_timeout_s) and self.decode_timeout_s >= 0):
+            raise ConfigError(f"video.decode_timeout_s={self.decode_timeout_s} must be seconds, or 0 for no limit")
         self._check_frame_rate()
 
     def _check_frame_rate(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from llavaction.utils.errors import VideoError
-from llavaction.video.backends import FrameReader, VideoBackend
+from llavaction.video.backends import FrameReader, OpenVideo
 from llavaction.video.backends.base import check_frame_idx
 from llavaction.video.files import SingleFile
 
@@ -29,7 +29,7 @@ class PictureFolder(SingleFile):
 
     frame_rate: float
 
-    def open(self, chunk_idx: int, backend: VideoBackend) -> FrameReader:
+    def open(self, chunk_idx: int, open_video: OpenVideo) -> FrameReader:
         return PictureReader(self.file, self.frame_rate, self._numbering)
 
     @cached_property

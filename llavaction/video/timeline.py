@@ -99,7 +99,7 @@ class Timeline:
     def _open(self, chunk_idx: int) -> FrameReader:
         path = self._files.path(chunk_idx)
         try:
-            reader = self._readers.get(path, lambda: self._files.open(chunk_idx, self._readers.backend))
+            reader = self._readers.get(path, lambda open_video: self._files.open(chunk_idx, open_video))
         except VideoError:
             if not path.exists():
                 self._explain_missing(chunk_idx)

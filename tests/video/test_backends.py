@@ -93,7 +93,7 @@ def test_decord_leaves_to_pyav_what_it_misreads(
 
 def test_decord_does_not_repeat_frames_silently(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("decord", reason="decord is not installed")
-    monkeypatch.setattr("llavaction.video.backends.decord_reader._refuse_unfit", lambda path: None)
+    monkeypatch.setattr("llavaction.video.backends.decord_reader._refuse_unfit", lambda path, indexes: None)
     reader = open_reader(videos / "stream.ts", VideoBackend.DECORD)
     with pytest.raises(VideoError, match=r"stream\.ts: cannot be decoded \(.*duplicate frames"):
         reader.read(range(NUM_FRAMES))
@@ -151,6 +151,26 @@ def test_frames_that_are_not_asked_for_change_nothing(tmp_path: Path, name: str)
             first = rng.randrange(90)
             wanted = sorted({min(89, first + rng.randrange(40)) for _ in wanted})
         np.testing.assert_array_equal(reader.read(wanted), truth[wanted])
+
+
+def test_what_follows_the_last_frame_asked_for_is_not_decoded(
+    tmp_path: Path, write_numbered: Write, numbers_in: Callable[[np.ndarray], list[int]]
+) -> None:
+    import av
+
+    path = write_numbered(tmp_path / "half.mp4", 60)
+    with av.open(str(path)) as container:
+        damaged = [packet.pos for packet in container.demux(video=0) if packet.size][31:]
+    data = bytearray(path.read_bytes())
+    for start in damaged:
+        data[start : start + 4] = b"\xff" * 4  # the length of what follows
+    path.write_bytes(data)
+    reader = open_reader(path, VideoBackend.PYAV)
+    for wanted in ([0, 29], [16, 17, 30], [3]):
+        assert numbers_in(reader.read(wanted)) == wanted
+    with pytest.raises(VideoError, match="cannot be decoded"):
+        reader.read([30, 31])
+    assert numbers_in(reader.read([5])) == [5]
 
 
 def test_colours_are_red_green_blue(tmp_path: Path, backend: VideoBackend) -> None:

@@ -32,6 +32,9 @@ def make_config(folder: Path, layout: VideoLayout) -> VideoConfig:
         {"extension": "./.."},
         {"num_frames": 0},
         {"max_open_readers": 0},
+        {"max_indexed_frames": -1},
+        {"decode_timeout_s": -1.0},
+        {"decode_timeout_s": float("inf")},
     ],
 )
 def test_config_is_checked(wrong: dict[str, Any]) -> None:

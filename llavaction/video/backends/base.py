@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,10 @@ class FrameReader(Protocol):
     def width(self) -> int:
         """Pixels, after the rotation that the file asks for; decodes the first frame."""
         return int(self.read([0]).shape[2])
+
+
+OpenVideo = Callable[[Path], FrameReader]
+"""Opens a video file; where and how is settled."""
 
 
 def check_file(path: Path) -> None:

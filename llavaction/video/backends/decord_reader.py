@@ -19,6 +19,7 @@ from llavaction.video.backends.base import (
     check_frame_idx,
     decoding_error,
 )
+from llavaction.video.backends.index_cache import IndexCache
 from llavaction.video.backends.packet_index import index_packets
 from llavaction.video.backends.pyav_reader import open_stream
 
@@ -39,8 +40,8 @@ class DecordReader(FrameReader):
     # Bound here, as readers may be dropped when the interpreter ends and modules are gone.
     _process_id = staticmethod(os.getpid)
 
-    def __init__(self, path: Path) -> None:
-        """Open `path`.
+    def __init__(self, path: Path, indexes: IndexCache | None = None) -> None:
+        """Open `path`, after a look at its packets, unless `indexes` has them.
 
         Raises:
             VideoError: when the file cannot be opened, decord would not read it exactly, or decord is not installed.
@@ -50,7 +51,7 @@ class DecordReader(FrameReader):
         check_file(path)
         decord = _import_decord(path)
         self.path = path
-        _refuse_unfit(path)
+        _refuse_unfit(path, indexes or IndexCache(0))
         self._errors = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError)
         try:
             # Without fault_tol, a frame that cannot be had is silently replaced by an earlier one.
@@ -91,10 +92,10 @@ def _import_decord(path: Path) -> Any:
     return decord
 
 
-def _refuse_unfit(path: Path) -> None:
+def _refuse_unfit(path: Path, indexes: IndexCache) -> None:
     container, stream = open_stream(path)
     with container:
-        index = index_packets(path, container, stream)
+        index = indexes.get(path, lambda: index_packets(path, container, stream))
         width, names = stream.codec_context.width, container.format.name.split(",")
     reason = ""
     if width < MIN_WIDTH:

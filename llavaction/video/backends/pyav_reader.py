@@ -11,6 +11,7 @@ import numpy as np
 
 from llavaction.utils.errors import VideoError
 from llavaction.video.backends.base import FrameReader, check_file, check_fps, check_frame_idx, decoding_error
+from llavaction.video.backends.index_cache import IndexCache
 from llavaction.video.backends.packet_index import index_packets
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class PyavReader(FrameReader):
     read continues without a seek. RGB values are those of FFmpeg's default conversion.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open `path` and index its packets.
+    def __init__(self, path: Path, indexes: IndexCache | None = None) -> None:
+        """Open `path` and index its packets, unless `indexes` has them.
 
         Raises:
             VideoError: when the file cannot be opened or indexed, or does not say its frame rate.
@@ -67,7 +68,9 @@ class PyavReader(FrameReader):
         from av.video.reformatter import VideoReformatter
 
         try:
-            self._index = index_packets(path, self._container, self._stream)
+            self._index = (indexes or IndexCache(0)).get(
+                path, lambda: index_packets(path, self._container, self._stream)
+            )
         except VideoError:
             self._container.close()
             raise
@@ -88,23 +91,34 @@ class PyavReader(FrameReader):
         import av
 
         try:
-            images = self._decode(wanted)
+            images = self._collect(self._decode(wanted), len(wanted))
         except av.FFmpegError as error:
             self._last_pts = None
             raise decoding_error(self.path, error.strerror or str(error)) from error
-        if len({image.shape for image in images}) != 1:
-            raise VideoError(f"{self.path}: the picture size changes within the file; re-encode it as .mp4")
-        return np.stack([images[place] for place in places])
+        return images if np.array_equal(wanted, indices) else images[places]
 
     def close(self) -> None:
         self._frames, self._last_pts = iter(()), None  # the iterator refers back to this reader
         self._container.close()
 
-    def _decode(self, wanted: np.ndarray) -> list[np.ndarray]:
-        """Images of frames int64 `[T]` in ascending order, one group of pictures after another."""
+    def _collect(self, frames: Iterator[VideoFrame], num_frames: int) -> np.ndarray:
+        """RGB images of all frames, each written to its place as soon as it is decoded."""
+        images: np.ndarray | None = None
+        for number, frame in enumerate(frames):
+            image = self._to_rgb(frame)
+            if images is None:
+                images = np.empty((num_frames, *image.shape), dtype=np.uint8)
+            if image.shape != images.shape[1:]:
+                self._last_pts = None
+                raise VideoError(f"{self.path}: the picture size changes within the file; re-encode it as .mp4")
+            images[number] = image
+        assert images is not None  # at least one frame is asked for
+        return images
+
+    def _decode(self, wanted: np.ndarray) -> Iterator[VideoFrame]:
+        """The frames int64 `[T]` in ascending order, one group of pictures after another."""
         keyframes, pts = self._index.keyframe_pts, self._index.frame_pts[wanted]
         groups = (np.searchsorted(keyframes, pts, side="right") - 1).clip(min=0)
-        images: list[np.ndarray] = []
         for group in np.unique(groups).tolist():
             here = pts[groups == group].tolist()
             self._pending, self._stops = set(here), group < groups[-1] or self._has_short_groups
@@ -112,18 +126,18 @@ class PyavReader(FrameReader):
             if passed is None or not keyframes[group] <= passed < here[0]:
                 self._last_pts = None
                 self._frames = self._frames_from(group)
-            images += [self._next_image(stamp) for stamp in here]
+            for stamp in here:
+                yield self._next_frame(stamp)
             if self._stops:
                 self._last_pts = None
-        return images
 
-    def _next_image(self, pts: int) -> np.ndarray:
+    def _next_frame(self, pts: int) -> VideoFrame:
         for frame in self._frames:
             if frame.pts is None or (self._last_pts is not None and frame.pts <= self._last_pts):
                 raise decoding_error(self.path, f"time stamp {frame.pts} after {self._last_pts}")
             self._last_pts = frame.pts
             if frame.pts == pts:
-                return self._to_rgb(frame)
+                return frame
             if frame.pts > pts:
                 break
         self._last_pts = None
@@ -135,13 +149,13 @@ class PyavReader(FrameReader):
         self._skipped_pts = int(self._index.keyframe_pts[group]) - 1
         packets = self._packets_from(group)
         decoder = self._stream.codec_context
+        # In H.264, a picture that no other refers to says so, and need not be decoded.
+        can_skip = decoder.name == "h264"
         while (self._pending or not self._stops) and (packet := next(packets, None)) is not None and packet.size:
             pts = packet.pts
-            if pts in self._pending or not self._pending or decoder.name != "h264":
-                decoder.skip_frame = "DEFAULT"
-            else:
-                # In H.264, a picture that no other refers to says so, and need not be decoded.
-                decoder.skip_frame = "NONREF"
+            skips = can_skip and bool(self._pending) and pts not in self._pending
+            decoder.skip_frame = "NONREF" if skips else "DEFAULT"
+            if skips:
                 self._skipped_pts = max(self._skipped_pts, pts or 0)
             self._pending.discard(pts)
             yield from decoder.decode(packet)
@@ -165,6 +179,5 @@ class PyavReader(FrameReader):
         # frame.to_ndarray alone would set up a new converter, with threads, for every frame.
         image = self._converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         # Phones store the sensor's picture and a rotation; decord applies it, so this reader does too.
-        if frame.rotation % 90 == 0:
-            image = np.rot90(image, round(frame.rotation / 90))
-        return image
+        rotation = frame.rotation
+        return np.rot90(image, round(rotation / 90)) if rotation and rotation % 90 == 0 else image
