@@ -1,4 +1,4 @@
-"""A file that never answers, in a worker process of a real DataLoader: given up, and the worker ends with the others."""
+"""A file that never answers, in a worker of a real DataLoader: given up, and the worker ends with the others."""
 
 import os
 import sys
