@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from llavaction.cli.main import USER_ERROR, main
 from tests.reports.runs.folders import write_training
@@ -42,7 +43,8 @@ def test_formats(folder: Path, capsys: Captured) -> None:
 
 def test_the_folder_is_seen_in_the_configuration_too(folder: Path, capsys: Captured) -> None:
     assert main(["runs", str(folder), "sort=loss", "--config"]) == 0
-    assert f"folder: {folder}\nsort: loss\n" in capsys.readouterr().out
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert (shown["folder"], shown["sort"]) == (str(folder), "loss")
 
 
 def test_mistakes(tmp_path: Path, capsys: Captured) -> None:

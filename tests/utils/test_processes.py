@@ -23,15 +23,15 @@ def test_as_torchrun_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (process_rank(), num_processes()) == (3, 8)
 
 
-CHILD = """
+CHILD = r"""
 import os, signal, sys, time
 from llavaction.utils.processes import heed_parent_only
 child = os.fork()
 if child == 0:
     heed_parent_only()
-    print("ready", flush=True)
+    os.write(1, b"ready\n")  # whole lines, as two processes write
     time.sleep(60)
-print(child, flush=True)
+os.write(1, f"{child}\n".encode())
 sys.stdin.readline()
 assert os.waitpid(child, os.WNOHANG) == (0, 0), "ended by another"
 os.kill(child, signal.SIGTERM)
