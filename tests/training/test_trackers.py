@@ -132,6 +132,7 @@ def test_a_resumed_run_goes_on_in_tensorboard(tmp_path):
 @pytest.mark.thorough
 def test_wandb_online_without_a_key_is_refused(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ConfigError, match=r"train\.wandb=online: .*WANDB_API_KEY.*train\.wandb=offline"):
