@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -17,7 +16,7 @@ from llavaction.model.lora.base import Base
 from llavaction.model.lora.config import LoraConfig, LoraTargets, Quantization
 from llavaction.processing.processor import Processor
 from llavaction.sft.classes import ClassTable
-from llavaction.sft.samples import ActionLabel, ClipRef, Role, Sample, Turn, View
+from llavaction.sft.samples import ActionLabel, Role, Sample, Turn, View
 from llavaction.testing.tiny import COUNTS, tiny_model, tiny_processor
 from llavaction.training.config import LearningRates, Part, Precision, TrainConfig
 from llavaction.training.lora import check_lora
@@ -25,7 +24,6 @@ from llavaction.training.parts import count_parameters, freeze_parts, parameter_
 from llavaction.training.run import train
 from llavaction.training.spec import TrainingRun
 from llavaction.utils.errors import CheckpointError, ConfigError
-from llavaction.video.encoding import write_h264
 from llavaction.video.layout import VideoConfig, VideoLayout
 
 pytestmark = pytest.mark.thorough
@@ -51,13 +49,9 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def make_run(base, tmp_path_factory):
+def make_run(base, videos, clips):
     """Runs of four steps over six clips, with adapters on decoder and vision tower."""
-    videos = tmp_path_factory.mktemp("videos")
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 16, 16, 3), dtype=np.uint8)
-    write_h264(videos / "P01_01.MP4", pixels, 10)
     turns = (Turn(Role.USER, "What am I doing?"), Turn(Role.ASSISTANT, "take cup"))
-    clips = [ClipRef("P01_01", number / 10, number / 10 + 1) for number in range(6)]
     samples = [
         Sample(f"direct/{n}", View.DIRECT, str(n), clip, turns, ActionLabel(1, 2, n)) for n, clip in enumerate(clips)
     ]

@@ -4,14 +4,13 @@ import json
 import shutil
 import signal
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from llavaction.evaluation.answering import Answerer
 from llavaction.sft.classes import ClassTable
-from llavaction.sft.samples import ActionLabel, ClipRef, Role, Sample, Turn, View
+from llavaction.sft.samples import ActionLabel, Role, Sample, Turn, View
 from llavaction.testing.tiny import tiny_model_config
 from llavaction.training import run as run_module
 from llavaction.training.callbacks import ProgressBar
@@ -20,7 +19,6 @@ from llavaction.training.run import train
 from llavaction.training.spec import TrainingRun
 from llavaction.training.stopping import RunStopped
 from llavaction.utils.errors import ConfigError
-from llavaction.video.encoding import write_h264
 from llavaction.video.layout import VideoConfig, VideoLayout
 
 pytestmark = pytest.mark.thorough
@@ -29,16 +27,12 @@ CLASSES = ClassTable(("take", "put"), ("cup", "plate"), ("take:cup", "put:plate"
 
 
 @pytest.fixture(scope="module")
-def make_run(tmp_path_factory):
+def make_run(videos, clips):
     """Runs of six steps over five clips."""
-    videos = tmp_path_factory.mktemp("videos")
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 16, 16, 3), dtype=np.uint8)
-    write_h264(videos / "P01_01.MP4", pixels, 10)
     turns = (Turn(Role.USER, "What am I doing?"), Turn(Role.ASSISTANT, "take cup"))
-    clips = [ClipRef("P01_01", number / 10, number / 10 + 1) for number in range(5)]
     samples = [
         Sample(f"direct/{n}", View.DIRECT, str(n), clip, turns, ActionLabel(0, 1, n % 2))
-        for n, clip in enumerate(clips)
+        for n, clip in enumerate(clips[:5])
     ]
 
     def make(folder, **changes):
