@@ -15,7 +15,7 @@ REPO_ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = REPO_ROOT / "llavaction"
 PACKAGES = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
 
-BELOW_SFT = {"utils", "annotations", "specialists", "text", "video"}
+BELOW_SFT = {"utils", "annotations", "specialists", "text", "video", "api"}
 BELOW_EVALUATION = {*BELOW_SFT, "sft", "processing"}
 # Rows and what figures are made of them, without a model.
 EVALUATED = {
@@ -23,6 +23,8 @@ EVALUATED = {
     *("evaluation.intervals", "evaluation.same_questions", "evaluation.paired", "evaluation.calibration"),
     *("evaluation.breakdowns", "evaluation.class_scores", "evaluation.ranks", "evaluation.subsets"),
     *("evaluation.challenge", "evaluation.recognition"),
+    *("evaluation.attention.config", "evaluation.attention.places", "evaluation.attention.records"),
+    "evaluation.attention.summary",
 }
 COMPONENTS = {*BELOW_EVALUATION, "model", "evaluation", "training", "reports"}
 
@@ -33,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "specialists": {"utils", "annotations"},
     "text": {"utils", "annotations"},
     "video": {"utils", "annotations"},
+    "api": {"utils", "video"},
     "sft": BELOW_SFT,
     "model": {"utils"},
     "processing": {*BELOW_SFT, "sft", "model.config", "model.picture_layout", "model.token_layout"},
@@ -69,12 +72,12 @@ ONLY_IN_FUNCTIONS_OF: dict[str, set[str]] = {
     },
     "decord": {"video.backends.decord_reader"},
     "pyarrow": {"specialists.predictions", "sft.exports.datasets"},
-    "matplotlib": {"training.curves", "reports.gallery", "reports.distractor_stats.picture", "reports.runs.picture"},
-    "PIL": {"processing.pictures", "reports.audit.frames", "sft.annotator.frames", "video.pictures"},
+    "matplotlib": {"reports.pictures", "training.curves"},
+    "PIL": {"api.frames", "processing.pictures", "reports.audit.frames", "video.pictures"},
     "deepspeed": {"training.cpu", "training.evaluating", "training.gradients", "training.zero_checkpoints"},
     "liger_kernel": {"model.lm_head"},
     "wandb": {"training.trackers"},
-    "openai": {"sft.annotator.client"},
+    "openai": {"api.client"},
     "torchcodec": set(),
     "torchvision": set(),
 }
@@ -84,8 +87,9 @@ ONLY_IN_FUNCTIONS_OF: dict[str, set[str]] = {
 MODEL_LIBRARIES = {"torch", "transformers", "huggingface_hub", "peft", "safetensors", "liger_kernel"}
 
 TORCH_FREE = [
-    *("utils", "annotations", "specialists", "text", "video", "sft", "reports", "toy_kitchen", "config", "cli"),
-    *(*EVALUATED, "evaluation.parsing"),
+    *("utils", "annotations", "specialists", "text", "video", "api", "sft", "reports", "toy_kitchen", "config", "cli"),
+    *(*EVALUATED, "evaluation.parsing", "evaluation.free_answers", "evaluation.mining"),
+    *("evaluation.contestants", "evaluation.judging"),
     *("model.config", "model.picture_layout", "model.token_layout"),
     *("training.config", "processing.mixture", "processing.chat"),
     *("training.curves", "training.timeline", "training.profile_summary"),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from llavaction.annotations.epic_kitchens import load_annotations
+from llavaction.api.client import ServerError, read_key
+from llavaction.api.frames import FrameStore
+from llavaction.api.replies import ReplyCache
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import AnnotateRoot
 from llavaction.sft.annotator.asker import Asker
-from llavaction.sft.annotator.client import ServerError, read_key
-from llavaction.sft.annotator.frames import FrameStore
 from llavaction.sft.annotator.plan import choose_segments, make_plan
-from llavaction.sft.annotator.replies import ReplyCache
 from llavaction.sft.annotator.results import describe_plan, describe_results, write_results
 from llavaction.utils.console import output
 from llavaction.utils.logs import set_up_logging

@@ -32,7 +32,7 @@ def run(root: BuildSftRoot) -> dict[str, Any]:
     record_run(folder, "build-sft", resolved_yaml(root), manifest["sources"])
     for name, entry in manifest["files"].items():
         logger.info("%s: %d samples", folder / name, entry["samples"])
-        for topic in ("left_out", "dropped", "fallbacks", "prior", "replay"):
+        for topic in ("left_out", "dropped", "fallbacks", "prior", "truth_within", "replay"):
             if topic in entry:
                 logger.info("  %s: %s", topic, ", ".join(f"{name} {count}" for name, count in entry[topic].items()))
     logger.info("content %s... (whole in %s)", manifest["content_sha256"][:16], MANIFEST)

@@ -119,11 +119,30 @@ COMMANDS = {
             ),
         ),
         Command(
-            "report",
-            "report",
-            "Make a table (Markdown, JSON, terminal) and a picture from evaluation runs.",
+            "evaluate-api",
+            "evaluate_api",
+            "Ask a model on any OpenAI-compatible server the same questions: rows, metrics, and what it cost; resumes.",
             (
-                "llavaction report paths=demo report=toy_kitchen",
+                "llavaction evaluate-api paths.sft=FOLDER paths.videos=FOLDER api.input_price=2.5 api.output_price=10 "
+                "api.dry_run=true",
+                "llavaction evaluate-api experiment=eval/gpt_4o_tim paths.videos=FOLDER",
+            ),
+        ),
+        Command(
+            "judge-captions",
+            "judge_captions",
+            "Have a language model score the descriptions of an evaluation from 0 to 5; their mean with its interval.",
+            (
+                "llavaction judge-captions run=runs/evaluate/mine task=caption",
+                "llavaction judge-captions run=FOLDER task=caption judge=local judge.model=Qwen/Qwen3-8B",
+            ),
+        ),
+        Command(
+            "report",
+            "report",
+            "Make tables (Markdown, LaTeX, CSV, JSON) and figures from evaluation runs, beside what the paper reports.",
+            (
+                "llavaction report report=paper paths.annotations=EK100_FOLDER",
                 "llavaction report +report.rows.mine=runs/evaluate/mine",
             ),
         ),
@@ -145,6 +164,18 @@ COMMANDS = {
                 "llavaction distractor-stats paths.annotations=EK100_FOLDER "
                 "+stats.predictions.avion.path=avion.parquet +stats.predictions.tim.path=tim.pkl "
                 "+stats.samples.hard=validation_mqa.jsonl",
+            ),
+        ),
+        Command(
+            "attention",
+            "attention",
+            "Show where the answer and the action token look in a clip and its question, layer by layer and frame by "
+            "frame.",
+            (
+                "llavaction attention model.checkpoint=FOLDER file=pancake.mkv start_s=2 stop_s=5",
+                "llavaction attention paths=demo video=toy_kitchen "
+                "samples=runs/demo/sft/specialist/validation_mqa.jsonl "
+                "model.checkpoint=runs/demo/train/hard_action_token/checkpoint other=runs/demo/train/hard/checkpoint",
             ),
         ),
         Command(

@@ -32,7 +32,7 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     set_up_logging(folder)
     from llavaction.evaluation.answering import Answerer
     from llavaction.evaluation.processes import join_processes, wait_for_all
-    from llavaction.evaluation.questions import read_questions
+    from llavaction.evaluation.questions import check_heads, read_questions
     from llavaction.evaluation.runner import EvaluationRun, evaluate
     from llavaction.processing.threads import share_cores
 
@@ -41,7 +41,14 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     wait_for_all()
     samples = [Path(task.samples) for task in root.evaluation.tasks.values()]
     checkpoint = usable_checkpoint(root.model.checkpoint, ClassTable.load(samples[0].parent) if samples else None)
-    answerer = Answerer.load(checkpoint, dtype=root.model.dtype, attention=root.model.attention, device=pick_device())
+    answerer = Answerer.load(
+        checkpoint,
+        dtype=root.model.dtype,
+        attention=root.model.attention,
+        device=pick_device(),
+        tree_size=root.evaluation.tree_size,
+    )
+    check_heads(root.evaluation, answerer.model)
     if process_rank() == 0:
         hashes = {str(path): file_sha256(path) for path in samples}
         for weights in (checkpoint / name for name in ("model.safetensors", "adapter_model.safetensors")):
@@ -51,7 +58,7 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
         record_run(folder, "evaluate", resolved_yaml(root), hashes)
     share_cores(root.evaluation.num_workers)
     questions = read_questions(root.evaluation, answerer.classes, "the checkpoint")
-    return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation, questions))
+    return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation, questions, root.encoder))
 
 
 def pick_device() -> torch.device:

@@ -1,15 +1,21 @@
-"""`llavaction report`: evaluation runs to a table and a picture."""
+"""`llavaction report`: evaluation runs to tables and figures, after the commands that make them, where it has some."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
+from llavaction.annotations.epic_kitchens import load_annotations
+from llavaction.cli.steps import run_steps
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import ReportRoot
-from llavaction.reports.collect import Table, collect_table
+from llavaction.reports.collect import Collected, collect
+from llavaction.reports.figures.draw import draw_figures, extracts_of
 from llavaction.reports.gallery import draw_gallery
+from llavaction.reports.latex import to_latex
 from llavaction.reports.render import to_json, to_markdown, to_terminal
+from llavaction.reports.tables.recognition import Recognition
+from llavaction.reports.tidy import to_csv
 from llavaction.utils.console import output
 from llavaction.utils.errors import ConfigError
 from llavaction.utils.jsonl import write_json, write_text
@@ -18,24 +24,64 @@ from llavaction.utils.runs import record_run
 
 logger = logging.getLogger(__name__)
 
+NO_FOLDER = "."
+"""Folder of annotations in `configs/report.yaml` where paths.annotations is not set."""
+
 
 def main(overrides: list[str]) -> None:
     """Report what `overrides` ask for."""
     run(compose_config("report", overrides))
 
 
-def run(root: ReportRoot) -> Table:
-    """Write `results.md`, `results.json` and `gallery.png`; print and return the table."""
-    if not root.report.rows or not root.report.columns:
+def run(root: ReportRoot) -> Collected:
+    """Write `results.md`, `.tex`, `.csv` and `.json`, and a PNG for each figure; print and return the tables.
+
+    Raises:
+        ConfigError: when there is nothing to report, or a step, a cell or a figure names what does not exist.
+        DataError: when runs of one table cannot be compared, or one that must be there is missing.
+    """
+    if not root.report.all_tables:
         raise ConfigError("the report has no rows or columns; choose one with report=NAME, or +report.rows.NAME=FOLDER")
     folder = Path(root.output)
     set_up_logging(folder)
-    table = collect_table(root.report)
-    write_text(folder / "results.md", to_markdown(table))
-    write_json(folder / "results.json", to_json(table))
+    run_steps(root.report.all_steps, folder)
+    recognition, hashes = _recognition(root)
+    collected = collect(root.report, recognition, extracts_of(root.report))
+    left_out = draw_figures(root.report, collected, folder)
+    _write_tables(folder, collected, left_out)
     if root.report.gallery.task is not None:
         draw_gallery(root.report.gallery, root.report.rows, root.video, folder / "gallery.png")
-    record_run(folder, "report", resolved_yaml(root), {})
+    record_run(folder, "report", resolved_yaml(root), hashes, figures_left_out=left_out)
+    for table in collected.tables.values():
+        output.print(to_terminal(table))
+        output.print()
+    for name, reason in left_out.items():
+        logger.info("no figure %s: %s", name, reason)
+    if collected.missing:
+        logger.info("%d runs are not there; %s lists them", len(collected.missing), folder / "results.md")
     logger.info("wrote %s", folder)
-    output.print(to_terminal(table))
-    return table
+    return collected
+
+
+def _recognition(root: ReportRoot) -> tuple[Recognition | None, dict[str, str]]:
+    """By which rankings are judged, and the hashes of the annotation files; nothing without annotations."""
+    if root.annotations.folder == NO_FOLDER:
+        return None, {}
+    annotations = load_annotations(root.annotations)
+    return Recognition.of(annotations), annotations.hashes
+
+
+def _write_tables(folder: Path, collected: Collected, left_out: dict[str, str]) -> None:
+    tables = collected.tables
+    gaps = _gaps(collected, left_out)
+    below = ["\n".join(["## Left out", "", *(f"- {gap}" for gap in gaps)]) + "\n"] if gaps else []
+    write_text(folder / "results.md", "\n".join([*map(to_markdown, tables.values()), *below]))
+    write_text(folder / "results.tex", "\n".join(to_latex(name, table) for name, table in tables.items()))
+    write_text(folder / "results.csv", to_csv(tables))
+    write_json(folder / "results.json", {name: to_json(table) for name, table in tables.items()})
+
+
+def _gaps(collected: Collected, left_out: dict[str, str]) -> list[str]:
+    """What is not in the tables and figures, and why."""
+    gaps = [f"figure {name}: {reason}" for name, reason in left_out.items()]
+    return [*gaps, *(f"cells of {run}: no such run" for run in collected.missing)]

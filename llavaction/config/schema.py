@@ -8,7 +8,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from llavaction.annotations.epic_kitchens import AnnotationsConfig
+from llavaction.evaluation.attention.config import AttentionConfig
 from llavaction.evaluation.config import EvaluationConfig
+from llavaction.evaluation.contestants.config import ApiConfig
+from llavaction.evaluation.judging.config import JudgeConfig
 from llavaction.model.config import CheckpointConfig, ModelConfig
 from llavaction.model.lora.config import LoraConfig
 from llavaction.model.public.options import ConvertConfig
@@ -147,8 +150,38 @@ class EvaluateRoot:
     video: VideoConfig = MISSING
     model: CheckpointConfig = MISSING
     evaluation: EvaluationConfig = MISSING
+    encoder: EncoderConfig = MISSING
     output: str = MISSING
     """Run folder of rows and metrics; the same command goes on where it was stopped."""
+
+
+@dataclass
+class EvaluateApiRoot:
+    """`llavaction evaluate-api`.
+
+    Of `evaluation` it has no use for batch_size, num_workers and tree_size, which are about a model on this machine;
+    the frames that are shown are `api.num_frames`, not `video.num_frames`.
+    """
+
+    paths: PathsConfig = MISSING
+    video: VideoConfig = MISSING
+    api: ApiConfig = MISSING
+    evaluation: EvaluationConfig = MISSING
+    encoder: EncoderConfig = MISSING
+    output: str = MISSING
+    """Run folder of rows, metrics and costs; the same command goes on where it was stopped."""
+
+
+@dataclass
+class JudgeCaptionsRoot:
+    """`llavaction judge-captions`."""
+
+    paths: PathsConfig = MISSING
+    judge: JudgeConfig = MISSING
+    run: str = MISSING
+    """Folder of an evaluation; the verdicts are written below it."""
+    task: str = MISSING
+    """Its task whose descriptions are judged, of kind caption or caption_then_answer."""
 
 
 @dataclass
@@ -156,10 +189,11 @@ class ReportRoot:
     """`llavaction report`."""
 
     paths: PathsConfig = MISSING
+    annotations: AnnotationsConfig = MISSING
     video: VideoConfig = MISSING
     report: ReportConfig = MISSING
     output: str = MISSING
-    """Folder of the table and the picture."""
+    """Folder of the tables and the pictures."""
 
 
 @dataclass
@@ -182,6 +216,18 @@ class DistractorStatsRoot:
     stats: StatsConfig = MISSING
     output: str = MISSING
     """Folder of the tables and the picture."""
+
+
+@dataclass
+class AttentionRoot(AttentionConfig):
+    """`llavaction attention`."""
+
+    paths: PathsConfig = MISSING
+    video: VideoConfig = MISSING
+    prompts: PromptsConfig = MISSING
+    model: CheckpointConfig = MISSING
+    output: str = MISSING
+    """Folder of the figures, the tables and the pictures."""
 
 
 @dataclass
@@ -211,6 +257,8 @@ class DemoRoot:
     """Optimiser steps of each training, for a quick look; null takes the experiments' own."""
     num_workers: int = 2
     """Processes that film the kitchen; 2, as small machines have."""
+    kitchen_only: bool = False
+    """End when the kitchen is there; for reports that make what else they need."""
 
 
 ROOTS: dict[str, type] = {
@@ -221,9 +269,12 @@ ROOTS: dict[str, type] = {
     "merge": MergeRoot,
     "convert": ConvertRoot,
     "evaluate": EvaluateRoot,
+    "evaluate_api": EvaluateApiRoot,
+    "judge_captions": JudgeCaptionsRoot,
     "report": ReportRoot,
     "audit": AuditRoot,
     "distractor_stats": DistractorStatsRoot,
+    "attention": AttentionRoot,
     "runs": RunsRoot,
     "ask": AskRoot,
     "demo": DemoRoot,

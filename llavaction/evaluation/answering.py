@@ -6,13 +6,14 @@ R rows (question x continuation), S sequence, n visual tokens, D width, V vocabu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, TextStreamer
 
+from llavaction.evaluation.behind_prefixes import generate_behind_prefixes, score_behind_prefixes
+from llavaction.evaluation.shared_prefix import Prompt, join_features
 from llavaction.model.build import load_model
 from llavaction.model.modeling import LlavactionForConditionalGeneration
 from llavaction.model.partitioned import is_partitioned
@@ -21,13 +22,7 @@ from llavaction.processing.processor import Processor
 from llavaction.sft.classes import ClassTable
 from llavaction.utils.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class Prompt:
-    """A question about a clip: ids with placeholders up to the opened answer, and the clip's features `[n, D]`."""
-
-    ids: list[int]
-    features: Tensor
+__all__ = ["Answerer", "Prompt"]
 
 
 class Answerer:
@@ -37,16 +32,27 @@ class Answerer:
     runs in inference mode, as weights gathered there could not be trained afterwards.
     """
 
-    def __init__(self, model: LlavactionForConditionalGeneration, processor: Processor, classes: ClassTable) -> None:
+    def __init__(
+        self,
+        model: LlavactionForConditionalGeneration,
+        processor: Processor,
+        classes: ClassTable,
+        tree_size: int | None = None,
+    ) -> None:
+        """`tree_size`: nodes of a tree of texts that are run at once; None runs all."""
         self.model = model.eval()
         self.processor = processor
         self.classes = classes
+        # Processes among which ZeRO-3 splits the weights must make equally many passes, whatever their texts.
+        self.tree_size = None if is_partitioned(model) else tree_size
 
     @classmethod
-    def load(cls, folder: Path, *, dtype: str, attention: str, device: torch.device) -> Answerer:
+    def load(
+        cls, folder: Path, *, dtype: str, attention: str, device: torch.device, tree_size: int | None = None
+    ) -> Answerer:
         """Load a checkpoint folder."""
         model = load_model(folder, dtype=dtype, attention=attention).to(device)  # type: ignore[arg-type]
-        return cls(model, Processor.load(folder), ClassTable.load(folder))
+        return cls(model, Processor.load(folder), ClassTable.load(folder), tree_size)
 
     @torch.no_grad()
     def encode(self, clips: Sequence[Tensor]) -> list[Tensor]:
@@ -57,47 +63,27 @@ class Answerer:
         features = self.model(pixel_values_videos=pixels, num_frames_per_video=num_frames).visual_features
         return list(features.split([layout.num_visual_tokens(len(clip)) for clip in clips]))
 
-    @torch.no_grad()
     def score(self, prompts: Sequence[Prompt], continuations: Sequence[Sequence[list[int]]]) -> list[list[float]]:
-        """Log-likelihood of each continuation of each prompt (sum over its tokens)."""
-        rows = [(prompt, tail) for prompt, tails in zip(prompts, continuations, strict=True) for tail in tails]
-        ids, mask = pad_rows(
-            [torch.tensor(prompt.ids + tail) for prompt, tail in rows], self.processor.pad_id, left=True
-        )
-        longest = max(len(tail) for _, tail in rows)
-        # Padded on the left, every continuation ends at the last position: the LM head runs on the tails alone.
-        logits_RSV = self.model(
-            ids.to(self.model.device),
-            mask.to(self.model.device),
-            visual_features=torch.cat([prompt.features for prompt, _ in rows]),
-            logits_to_keep=longest + 1,
-        ).logits
-        log_probs_RSV = logits_RSV[:, :-1].float().log_softmax(-1).cpu()
-        tokens_RS = log_probs_RSV.gather(-1, ids[:, -longest:, None])[..., 0]
-        sums = iter(float(tokens_RS[number, longest - len(tail) :].sum()) for number, (_, tail) in enumerate(rows))
-        return [[next(sums) for _ in tails] for tails in continuations]
+        """Log-likelihood of each continuation of each prompt (sum over its tokens).
 
-    @torch.no_grad()
+        Prompts of one clip stand side by side: their beginning is run once, and what follows as one tree.
+
+        Raises:
+            ConfigError: when the attention kernel takes no masks of this kind.
+        """
+        return score_behind_prefixes(self.model, self.processor.pad_id, prompts, continuations, self.tree_size)
+
     def generate(
         self, prompts: Sequence[Prompt], max_new_tokens: int, on_text: Callable[[str], None] | None = None
     ) -> list[str]:
-        """The greedy answer to each prompt.
+        """The greedy answer to each prompt; the beginning of prompts of one clip is run once.
 
         Args:
             on_text: called with each stretch of the answer as soon as it is written; for one prompt alone.
         """
-        ids, mask = pad_rows([torch.tensor(prompt.ids) for prompt in prompts], self.processor.pad_id, left=True)
-        generated = self.model.generate(
-            ids.to(self.model.device),
-            attention_mask=mask.to(self.model.device),
-            visual_features=torch.cat([prompt.features for prompt in prompts]),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            use_cache=True,  # training with gradient checkpointing leaves it off in the model's configuration
-            synced_gpus=is_partitioned(self.model),
-            streamer=None if on_text is None else _Pieces(self.processor.tokenizer, on_text),
-        )
-        return [self.processor.decode(row) for row in generated[:, ids.shape[1] :].tolist()]
+        streamer = None if on_text is None else _Pieces(self.processor.tokenizer, on_text)
+        ids = generate_behind_prefixes(self.model, self.processor.pad_id, prompts, max_new_tokens, streamer)
+        return [self.processor.decode(row) for row in ids]
 
     @torch.no_grad()
     def classify(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,7 +98,7 @@ class Answerer:
         logits = self.model(
             ids.to(self.model.device),
             mask.to(self.model.device),
-            visual_features=torch.cat([prompt.features for prompt in prompts]),
+            visual_features=join_features([prompt.features for prompt in prompts]),
             logits_to_keep=1,
         ).action_logits
         return logits.verb.float().cpu(), logits.noun.float().cpu(), logits.action.float().cpu()

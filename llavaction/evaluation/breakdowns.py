@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from llavaction.evaluation.intervals import Estimate, estimate_mean
-from llavaction.evaluation.outcomes import outcomes_of, video_ids
+from llavaction.evaluation.outcomes import answered_rows, outcomes_of, video_ids
 from llavaction.evaluation.predictions import Row
 from llavaction.sft.samples import Sample
 from llavaction.utils.errors import DataError
@@ -40,7 +40,7 @@ Key = TypeVar("Key", int, str, LengthBin)
 def break_down(
     rows: Sequence[Row], key_of: Callable[[Row], Key], metric: str = "accuracy", *, seed: int = 0
 ) -> dict[Key, Estimate]:
-    """The metric of each group of questions with its interval and counts, by key; every row is in one group.
+    """The metric of each group of questions with its interval and counts, by key; every answered row is in one group.
 
     Args:
         key_of: the group of a row.
@@ -50,6 +50,7 @@ def break_down(
         ConfigError: when the task has no such metric.
         DataError: when there are no rows, or one has no such key.
     """
+    rows = answered_rows(rows)
     right, videos = outcomes_of(rows, metric), video_ids(rows)
     groups: dict[Key, list[int]] = {}
     for number, row in enumerate(rows):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llavaction.evaluation.config import TaskName
+from llavaction.evaluation.config import CHOICES
 from llavaction.evaluation.intervals import Estimate, estimate_mean
-from llavaction.evaluation.outcomes import kind_of, outcomes_of, video_ids
+from llavaction.evaluation.outcomes import answered_rows, kind_of, video_ids
 from llavaction.evaluation.predictions import Row
 from llavaction.utils.errors import DataError
 
@@ -51,10 +51,12 @@ def calibrate(rows: Sequence[Row], *, num_bins: int = NUM_BINS, seed: int = 0) -
     Raises:
         DataError: when there are no rows, or one has no likelihoods of its options.
     """
-    if kind_of(rows) is not TaskName.MQA:
+    if kind_of(rows) not in CHOICES:
         raise DataError(f"task {rows[0].task!r} is of kind {rows[0].kind}; calibration needs scored options")
+    rows = answered_rows(rows)
     probabilities = [option_probabilities(row) for row in rows]
-    right, videos = outcomes_of(rows, "accuracy"), np.array(video_ids(rows))
+    right = np.array([row.chosen_idx == row.answer_idx for row in rows])
+    videos = np.array(video_ids(rows))
     confidences = np.array([values[row.chosen_idx] for row, values in zip(rows, probabilities)])
     losses = np.array([_squared_error(row, values) for row, values in zip(rows, probabilities)])
     edges = np.linspace(0, 1, num_bins + 1)

@@ -1,35 +1,57 @@
-"""Rows of the action head as ranked predictions, so that our own model can be a source of distractors."""
+"""Rows that rank action classes as ranked predictions, so that our own model can be one more specialist. No torch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from llavaction.evaluation.config import TaskName
-from llavaction.evaluation.predictions import read_rows
+from llavaction.evaluation.config import RANKINGS
+from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.specialists.predictions import TopKPredictions
 from llavaction.utils.errors import DataError
 
 
 def mined_predictions(path: Path) -> TopKPredictions:
-    """The actions that the head ranked for each segment.
+    """The actions that a model ranked for each segment out of all there are.
 
     Args:
-        path: JSONL rows of a task of kind `action_head`.
+        path: JSONL rows of a task that ranks all action classes: `action_head`, `all_classes` or `direct`.
 
     Raises:
-        DataError: when rows are of another kind, rank no actions, or two are about one segment.
+        DataError: when rows are of another kind, or as in `ranked_predictions`.
     """
     rows = read_rows(path)
     for row in rows:
-        if row.kind is not TaskName.ACTION_HEAD or not row.top_actions:
+        if row.options:
             raise DataError(
-                f"{path}: row {row.sample_id!r} of task {row.task!r} ranks no actions; only rows of a task of kind "
-                "action_head do"
+                f"{path}: row {row.sample_id!r} of task {row.task!r} ranks no actions of its own, but the candidates "
+                "that it was shown; only rows of a task of kind action_head, all_classes or direct do"
+            )
+    return ranked_predictions(str(path), rows)
+
+
+def ranked_predictions(source: str, rows: Sequence[Row]) -> TopKPredictions:
+    """The ranked actions of rows; their scores where these are of actions, as a second stage's are of options.
+
+    Raises:
+        DataError: when rows are of another kind, rank no actions or different numbers, or two are about one segment.
+    """
+    for row in rows:
+        if row.kind not in RANKINGS or not row.top_actions:
+            why = f" ({row.excluded})" if row.excluded else ""
+            raise DataError(
+                f"{source}: row {row.sample_id!r} of task {row.task!r} ranks no actions of its own{why}; needed are "
+                f"the rows of a task of kind {', '.join(RANKINGS)} with an answer to every question"
+            )
+        if not row.options and len(row.scores) != len(row.top_actions):
+            raise DataError(
+                f"{source}: row {row.sample_id!r} has {len(row.scores)} scores for {len(row.top_actions)} actions"
             )
     if len({len(row.top_actions) for row in rows}) > 1:
-        raise DataError(f"{path}: rows rank different numbers of actions; evaluate again with one top_k")
+        raise DataError(f"{source}: rows rank different numbers of actions; evaluate again with one top_k")
     action_ids = np.array([row.top_actions for row in rows], np.int32)
-    scores = np.array([row.scores for row in rows], np.float32)
-    return TopKPredictions(str(path), tuple(row.segment_id for row in rows), action_ids, scores)
+    unscored = (np.nan,) * action_ids.shape[-1]
+    scores = np.array([unscored if row.options else row.scores for row in rows], np.float32)
+    return TopKPredictions(source, tuple(row.segment_id for row in rows), action_ids, scores)

@@ -11,6 +11,7 @@ from llavaction.evaluation.intervals import Estimate, estimate_mean
 from llavaction.evaluation.outcomes import outcomes_of, video_ids
 from llavaction.evaluation.predictions import Row
 from llavaction.evaluation.same_questions import align_questions
+from llavaction.utils.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Comparison:
 
     Attributes:
         num_both, num_first_only, num_second_only, num_neither: questions by who is right.
+        num_excluded: questions that at least one of them has no answer to, and that no figure is about.
         difference: of the shares right, second minus first, with a paired interval clustered by video: both runs are
             taken on the same draws of videos. Without ends where they are right on the same questions.
         p_value: of McNemar's exact test, see `mcnemar_p`.
@@ -29,6 +31,7 @@ class Comparison:
     num_first_only: int
     num_second_only: int
     num_neither: int
+    num_excluded: int
     difference: Estimate
     p_value: float
 
@@ -53,11 +56,21 @@ def compare_runs(
         names: of the runs, for errors.
 
     Raises:
-        ConfigError: when the task has no such metric.
+        ConfigError: when the task has no such metric, or it counts shares.
         DataError: when they did not answer the same questions.
     """
-    second = align_questions(first, second, names)
+    pairs = zip(first, align_questions(first, second, names))
+    answered = [(mine, other) for mine, other in pairs if mine.excluded is None and other.excluded is None]
+    num_excluded = len(first) - len(answered)
+    if not answered:
+        raise DataError(f"{names[0]} and {names[1]}: none of the {len(first)} questions has an answer of both")
+    first, second = [mine for mine, _ in answered], [other for _, other in answered]
     rights, others = outcomes_of(first, metric), outcomes_of(second, metric)
+    if rights.dtype != bool or others.dtype != bool:
+        raise ConfigError(
+            f"metric {metric!r} of task {first[0].task!r} counts shares; McNemar's test needs right and wrong: choose "
+            "another metric"
+        )
     gains = others.astype(np.int64) - rights
     first_only, second_only = int((gains == -1).sum()), int((gains == 1).sum())
     return Comparison(
@@ -66,6 +79,7 @@ def compare_runs(
         num_first_only=first_only,
         num_second_only=second_only,
         num_neither=int((~rights & ~others).sum()),
+        num_excluded=num_excluded,
         difference=estimate_mean(gains, video_ids(first), seed, "difference", metric),
         p_value=mcnemar_p(first_only, second_only),
     )

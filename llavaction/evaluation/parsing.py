@@ -1,4 +1,4 @@
-"""A written answer to the option it means. No torch."""
+"""Written answers to what they mean: an option, a stretch of time. No torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _LEADING = re.compile(r"^[^\w\n]*([A-Z])\b(.*)$", re.IGNORECASE | re.MULTILINE)
 _ANNOUNCED = re.compile(r"\b(?:answer|option|choice)(?:\s+is)?[^\w\n]*\b([A-Z])\b(.*)$", re.IGNORECASE | re.MULTILINE)
 # What sets a letter apart from the words behind it; the comma of "A, B" does not.
 _MARK = re.compile(r"""\s*[.:)\]*"']+(?=\s|$)|\s+[-–—]\s|\s*,(?!\s*(?:or\s|and\s)?\s*[A-Z]\b)""")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\d)")
+_SPAN = re.compile(
+    rf"({_NUMBER.pattern})\s*(?:s|sec|seconds)?\s*(?:to|until|till|-|–|—)\s*({_NUMBER.pattern})", re.IGNORECASE
+)
 
 
 def parse_choice(text: str, options: Sequence[str]) -> int | None:
@@ -35,6 +39,23 @@ def parse_choice(text: str, options: Sequence[str]) -> int | None:
     # "put down plate" also holds "plate": an option inside another named option does not count.
     longest = [idx for idx in named if not any(_inside(options[idx], options[other]) for other in named)]
     return longest[0] if len(longest) == 1 else None
+
+
+def parse_span(text: str) -> tuple[float, float] | None:
+    """Start and stop in seconds that `text` names; None when it names none, several, or a stop not after the start.
+
+    >>> parse_span("0.37 to 1.85")
+    (0.37, 1.85)
+    >>> parse_span("It starts at 0.4 s and stops at 2 s.")
+    (0.4, 2.0)
+    >>> parse_span("after 3 seconds") is None
+    True
+    """
+    spans = [(float(start), float(stop)) for start, stop in _SPAN.findall(text)]
+    if len(set(spans)) != 1:
+        numbers = [float(number) for number in _NUMBER.findall(text)]
+        spans = [(numbers[0], numbers[1])] if not spans and len(numbers) == 2 else []
+    return spans[0] if spans and spans[0][0] < spans[0][1] else None
 
 
 def _by_letter(match: re.Match[str], options: Sequence[str]) -> int | None:

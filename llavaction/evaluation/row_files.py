@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from llavaction.evaluation.predictions import Row, read_rows
+from llavaction.evaluation.questions import hash_question
 from llavaction.sft.samples import Sample
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import dump_line, write_jsonl
@@ -20,9 +21,15 @@ class RowFiles:
         self._name = name
         self._whole = folder / f"{name}.jsonl"
 
-    def answered(self) -> set[str]:
-        """Ids of the samples that have a row, also in the parts of a run that was stopped."""
-        return {row.sample_id for path in self._files() for row in _rows_of_part(path)}
+    def answered(self, samples: Sequence[Sample]) -> dict[str, Row]:
+        """The rows of the samples that have one, by sample id, also in the parts of a run that was stopped.
+
+        Raises:
+            DataError: when a row answers another question than the sample of its id.
+        """
+        rows = {row.sample_id: row for path in self._files() for row in _rows_of_part(path)}
+        self._check_same(rows, samples)
+        return rows
 
     def write(self, batches: Iterable[list[Row]]) -> None:
         """Add rows to this process's part, each batch as soon as it is there."""
@@ -47,11 +54,21 @@ class RowFiles:
                 f"{self._folder}: {len(found)} rows for {len(samples)} samples of {self._name}, {len(missing)} missing "
                 f"(first: {missing[:1]}); rows of another run? use a new folder with output=FOLDER"
             )
+        self._check_same(by_id, samples)
         rows = [by_id[sample.sample_id] for sample in samples]
         write_jsonl(self._whole, (row.to_row() for row in rows))
         for part in self._parts():
             part.unlink()
         return rows
+
+    def _check_same(self, rows: Mapping[str, Row], samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            row = rows.get(sample.sample_id)
+            if row is not None and row.question_sha256 != hash_question(sample):
+                raise DataError(
+                    f"{self._folder}: the row of {sample.sample_id!r} in {self._name} is of another question than "
+                    "the sample asks now; the samples were built anew: use a new folder with output=FOLDER"
+                )
 
     def _files(self) -> list[Path]:
         return [path for path in [self._whole, *self._parts()] if path.exists()]

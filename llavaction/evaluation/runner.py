@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+import torch
 
-from llavaction.evaluation.answering import Answerer, Prompt
-from llavaction.evaluation.config import EvaluationConfig
+from llavaction.evaluation.answering import Answerer
+from llavaction.evaluation.clips import ClipDataset, Loaded, make_loader
+from llavaction.evaluation.config import EvaluationConfig, TaskName
+from llavaction.evaluation.grading import Grader
 from llavaction.evaluation.metrics import task_metrics
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.processes import Share, from_first, share_out, wait_for_all
-from llavaction.evaluation.questions import Questions
+from llavaction.evaluation.processes import from_first, wait_for_all
+from llavaction.evaluation.questions import Questions, words_of
 from llavaction.evaluation.row_files import RowFiles
+from llavaction.evaluation.schedule import Schedule, make_schedule
 from llavaction.evaluation.tasks import TASKS
-from llavaction.evaluation.tasks.common import Exam
+from llavaction.evaluation.tasks.common import Clip, Exam
 from llavaction.model.partitioned import is_partitioned
-from llavaction.processing.processor import Processor
+from llavaction.sft.nearest_classes import NearestClasses
 from llavaction.sft.samples import Sample
-from llavaction.utils.errors import VideoError
+from llavaction.text.encoders import EncoderConfig, make_encoder
 from llavaction.utils.jsonl import write_json
-from llavaction.utils.processes import heed_parent_only, process_rank
+from llavaction.utils.processes import process_rank
 from llavaction.utils.progress import make_progress
-from llavaction.video.clip import ClipLoader
 from llavaction.video.layout import VideoConfig
 
 logger = logging.getLogger(__name__)
@@ -36,13 +38,18 @@ METRICS_FILE = "metrics.json"
 
 @dataclass(frozen=True)
 class EvaluationRun:
-    """A model, the videos, the tasks with their questions, and the folder for rows and metrics."""
+    """A model, the videos, the tasks with their questions, and the folder for rows and metrics.
+
+    Attributes:
+        encoder: of texts, which finds the classes of answers in the model's own words.
+    """
 
     folder: Path
     answerer: Answerer
     video: VideoConfig
     evaluation: EvaluationConfig
     questions: Questions
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
 
 def evaluate(run: EvaluationRun) -> dict[str, dict[str, float]]:
@@ -62,66 +69,64 @@ def evaluate(run: EvaluationRun) -> dict[str, dict[str, float]]:
 
 def _run_task(run: EvaluationRun, name: str) -> dict[str, float]:
     """Answer what is not answered yet; the metrics of all rows."""
-    files, samples = RowFiles(run.folder / "rows", name), run.questions[name]
-    answered = from_first(files.answered)
-    todo = [sample for sample in samples if sample.sample_id not in answered]
-    share = share_out(todo, in_step=is_partitioned(run.answerer.model))
-    if share.items:
-        files.write(_answer(run, name, share))
+    files, samples, config = RowFiles(run.folder / "rows", name), run.questions[name], run.evaluation
+    answered = from_first(lambda: files.answered(samples))
+    kind = config.tasks[name].task
+    schedule = make_schedule(samples, answered, kind, config.batch_size, in_step=is_partitioned(run.answerer.model))
+    if schedule.samples:
+        files.write(_answer(run, _exam(run, name, answered), schedule))
     wait_for_all()
     metrics = from_first(lambda: task_metrics(files.merge(samples)))
     logger.info("%s: %s", name, ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
     return metrics
 
 
-def _answer(run: EvaluationRun, name: str, share: Share[Sample]) -> Iterator[list[Row]]:
-    config, processor, samples = run.evaluation, run.answerer.processor, share.items
-    task = config.tasks[name]
-    exam = Exam(name, task, config, run.answerer)
-    loader: DataLoader[Tensor] = DataLoader(
-        ClipDataset(samples, run.video, processor),
-        batch_size=config.batch_size,
-        num_workers=min(config.num_workers, len(samples)),
-        collate_fn=list,
-        worker_init_fn=_start_worker,
+def _exam(run: EvaluationRun, name: str, answered: dict[str, Row]) -> Exam:
+    task, classes = run.evaluation.tasks[name], run.answerer.classes
+    needs_texts = task.task is TaskName.DIRECT
+    return Exam(
+        Grader(name, task, classes),
+        run.evaluation,
+        run.answerer,
+        words_of(Path(task.samples)),
+        NearestClasses(make_encoder(run.encoder), classes) if needs_texts else None,
+        {row.segment_id: row for row in answered.values()},
     )
+
+
+def _answer(run: EvaluationRun, exam: Exam, schedule: Schedule) -> Iterator[list[Row]]:
+    config = run.evaluation
+    clips = ClipDataset(schedule.samples, run.video, run.answerer.processor, config.bad_video)
     with make_progress() as progress:
-        bar = progress.add_task(name, total=len(samples))
-        for number, clips in enumerate(loader):
-            start = number * config.batch_size
-            batch = samples[start:][: len(clips)]
-            features = run.answerer.encode(clips)
-            prompts = [
-                Prompt(processor.prompt_ids(sample.turns[:-1], len(clip)), feature)
-                for sample, clip, feature in zip(batch, clips, features, strict=True)
-            ]
-            yield TASKS[task.task](exam, batch, prompts)[: share.num_own - start]
+        bar = progress.add_task(exam.grader.name, total=schedule.num_own)
+        for batch, loaded in zip(schedule.batches, make_loader(clips, schedule, config.num_workers), strict=True):
+            rows = _rows(exam, [schedule.samples[idx] for idx in batch], loaded)
+            yield [row for idx, row in zip(batch, rows, strict=True) if idx < schedule.num_own]
             progress.advance(bar, len(batch))
 
 
-def _start_worker(worker_id: int) -> None:
-    # A run that is told to stop while it trains first ends this evaluation, and saves.
-    heed_parent_only()
+def _rows(exam: Exam, samples: Sequence[Sample], loaded: Sequence[Loaded]) -> list[Row]:
+    """The rows of a batch, with the time that each step took for each of them."""
+    answerer = exam.answerer
+    start = time.perf_counter()
+    features = answerer.encode([clip.pixels for clip in loaded])
+    _finish(answerer)
+    encoded = time.perf_counter()
+    clips = [Clip(of, len(clip.pixels)) for of, clip in zip(features, loaded, strict=True)]
+    rows = TASKS[exam.task.task](exam, samples, clips)
+    each = {"encode": (encoded - start) / len(rows), "answer": (time.perf_counter() - encoded) / len(rows)}
+    timed = []
+    for row, sample, clip in zip(rows, samples, loaded, strict=True):
+        if clip.problem is not None:
+            # Answered along with the others, as processes may have to keep in step; nobody reads it.
+            row = exam.grader.row(sample, excluded=clip.problem)
+            exam.history[row.segment_id] = row
+        seconds = {"load": clip.seconds, **each}
+        timed.append(replace(row, seconds={step: round(value, 6) for step, value in seconds.items()}))
+    return timed
 
 
-class ClipDataset(Dataset[Tensor]):
-    """Pixels `[T, 3, R, R]` of each sample's clip, frames at the middles of equal parts."""
-
-    def __init__(self, samples: Sequence[Sample], video: VideoConfig, processor: Processor) -> None:
-        self._samples = samples
-        self._clips = ClipLoader(video)
-        self._processor = processor
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, item: int) -> Tensor:
-        sample = self._samples[item]
-        clip, num_frames = sample.shown_clip, self._processor.config.num_frames
-        try:
-            loaded = self._clips.load(
-                clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=num_frames
-            )
-        except VideoError as error:
-            raise VideoError(f"sample {sample.sample_id!r}: {error}") from error
-        return self._processor.pixels(loaded.frames)
+def _finish(answerer: Answerer) -> None:
+    """Wait for a GPU, whose work goes on behind the clock's back."""
+    if answerer.model.device.type == "cuda":
+        torch.cuda.synchronize(answerer.model.device)

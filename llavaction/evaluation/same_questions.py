@@ -9,7 +9,10 @@ from llavaction.utils.errors import DataError
 from llavaction.utils.hashing import content_sha256
 from llavaction.utils.jsonl import dump_line
 
-QUESTION_FIELDS = ("sample_id", "kind", "segment_id", "truth", "answer", "options", "answer_idx")
+QUESTION_FIELDS = (
+    *("sample_id", "kind", "segment_id", "truth", "answer", "options", "option_actions", "answer_idx", "target"),
+    "question_sha256",
+)
 """What of a row is the question; the rest is what a model made of it."""
 
 

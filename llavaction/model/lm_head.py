@@ -42,6 +42,17 @@ class LmHead(nn.Linear):
         return chunked_loss_sum(input, self.weight, targets_L, chunk)
 
 
+def kept_states(hidden_BSD: Tensor, kept: int | Tensor) -> Tensor:
+    """Hidden states of the positions that get logits: `[B, kept, D]`, or `[kept, D]` of single positions.
+
+    Args:
+        kept: the last so many positions, 0 all; or an index of positions; or which of each row, bool `[B, S]`.
+    """
+    if isinstance(kept, int):
+        return hidden_BSD[:, -kept:]
+    return hidden_BSD[kept] if kept.dtype is torch.bool else hidden_BSD[:, kept]
+
+
 def head_loss_sum(head: nn.Module, hidden_LD: Tensor, targets_L: Tensor, kernel: LossKernel, chunk: int) -> Tensor:
     """Summed cross-entropy of the scores that `head` gives to hidden states, a float32 scalar.
 

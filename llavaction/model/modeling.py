@@ -27,7 +27,7 @@ from llavaction.model.config import (
 )
 from llavaction.model.fusion import fill_placeholders
 from llavaction.model.hf_config import LlavactionConfig
-from llavaction.model.lm_head import LmHead
+from llavaction.model.lm_head import LmHead, kept_states
 from llavaction.model.losses import lm_loss_sum
 from llavaction.model.objective import ActionObjective, Count
 from llavaction.model.projector import Projector
@@ -42,7 +42,7 @@ class LlavactionOutput(ModelOutput):
 
     Attributes:
         loss: weighted sum of the terms below, when labels were given.
-        logits: `[B, kept, V]`, when no labels were given.
+        logits: `[B, kept, V]`, or `[kept, V]` of single positions, when no labels were given.
         lm_loss, verb_loss, noun_loss, action_loss, distill_loss: the unweighted terms, each by its global count.
         action_logits: head scores of the samples that hold an action token, `[A, C]` each.
         action_rows: which samples these are, `[A]`.
@@ -221,7 +221,8 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
             visual_features: `[n, D]` from `encode_videos`, instead of pixels, to use them more than once.
             labels: `[B, S]`, -100 where nothing is supervised.
             action_labels: `[B, 3]` verb, noun and action ids, -1 where not known.
-            logits_to_keep: the last so many positions get logits, 0 all; or an index of positions.
+            logits_to_keep: the last so many positions get logits, 0 all; or an index of positions; or which of each
+                row, bool `[B, S]`, whose logits come one after the other, `[kept, V]`.
             num_items_in_batch: labelled tokens of the whole step over all ranks; this batch's own when None.
             num_action_labels: the same for samples with a class label.
             num_action_samples: the same for samples that the action heads read, see `action_samples`.
@@ -257,8 +258,7 @@ class LlavactionForConditionalGeneration(PreTrainedModel, GenerationMixin):
             output.action_rows = places.rows_A
             output.action_logits = self.action_token(states[-1])
         if labels is None:
-            kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-            output.logits = self.lm_head(hidden_BSD[:, kept])
+            output.logits = self.lm_head(kept_states(hidden_BSD, logits_to_keep))
         else:
             lm_loss = lm_loss_sum(hidden_BSD, labels, self.lm_head, self.loss_kernel, self.loss_chunk)
             output.lm_loss = lm_loss.mean(num_items_in_batch)

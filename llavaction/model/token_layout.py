@@ -81,6 +81,18 @@ class TokenLayout:
         visual = [self.video_token_id] * self.num_visual_tokens(num_frames, picture_size)
         return visual + [self.action_token_id] * (self.num_action_tokens if has_action_tokens else 0)
 
+    def pooled_places(self, num_frames: int) -> list[int]:
+        """Which visual tokens of a video are pooled patches and not newlines: frame by frame, row by row."""
+        side = self.pooled_per_side
+        row = side + (self.newline is NewlinePosition.GRID)
+        frame = side * row + (self.newline is NewlinePosition.FRAME)
+        return [
+            number * frame + line * row + column
+            for number in range(num_frames)
+            for line in range(side)
+            for column in range(side)
+        ]
+
     def _num_picture_tokens(self, num_views: int, size: Size) -> int:
         """All patches of the whole picture, and a newline or the map of its tiles."""
         whole = self.patches_per_side**2

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from llavaction.sft.classes import ClassTable
-from llavaction.sft.samples import Sample
+from llavaction.sft.samples import Sample, View
 from llavaction.utils.errors import ConfigError
 
 
@@ -34,6 +34,20 @@ def claim(samples: Iterable[Sample], name: str, owner: dict[str, str]) -> None:
             raise ConfigError(
                 f"mixture: {name} and {owner[sample.sample_id]} both hold sample {sample.sample_id!r}; "
                 "use `repeat` to take samples more than once"
+            )
+
+
+def refuse_candidates(samples: Iterable[Sample], name: str) -> None:
+    """Make sure that nobody trains on questions that are made to evaluate with.
+
+    Raises:
+        ConfigError: naming the first sample that lists candidates.
+    """
+    for sample in samples:
+        if sample.view is View.CANDIDATES:
+            raise ConfigError(
+                f"mixture.datasets.{name}: sample {sample.sample_id!r} lists candidates in the order of their rank, "
+                "perhaps without the true class; such questions are for evaluation alone: train on the view mqa"
             )
 
 

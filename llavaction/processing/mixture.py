@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llavaction.processing.checks import claim, common_classes, folders_of_media
+from llavaction.processing.checks import claim, common_classes, folders_of_media, refuse_candidates
 from llavaction.processing.good_videos import with_good_videos
 from llavaction.processing.labels import check_labels
 from llavaction.processing.limits import Limit
@@ -115,8 +115,8 @@ def load_mixture(config: MixtureConfig, seed: int) -> Mixture:
 
     Raises:
         ConfigError: when the mixture is empty, two datasets hold the same sample id, the folder of files that samples
-            show is not given, no sample of a dataset has usable videos or is taken, or a limit asks for more than
-            there are.
+            show is not given, samples list candidates, no sample of a dataset has usable videos or is taken, or a
+            limit asks for more than there are.
         DataError: when the datasets number their classes differently, or a label is none of them.
     """
     if not config.datasets:
@@ -129,6 +129,7 @@ def load_mixture(config: MixtureConfig, seed: int) -> Mixture:
     owner: dict[str, str] = {}
     for name, dataset in sorted(config.datasets.items()):
         read = read_samples(Path(dataset.path))
+        refuse_candidates(read, name)
         claim(read, name, owner)
         check_labels(read, classes, Path(dataset.path))
         media_folders.update(folders_of_media(read, name, dataset.media))

@@ -112,17 +112,27 @@ class Processor:
             picture_sizes=tuple(one.picture_size or NO_PICTURE for one in shown),
         )
 
-    def prompt_ids(self, turns: Iterable[Turn], num_frames: int) -> list[int]:
-        """Ids of `turns` (the last one a question) about a clip of `num_frames`, and the opening of the answer."""
+    def prompt_ids(self, turns: Iterable[Turn], num_frames: int | None) -> list[int]:
+        """Ids of `turns` (the last one a question) about a clip of `num_frames`, and the opening of the answer.
+
+        Args:
+            num_frames: None where nothing is shown.
+        """
         turns = list(turns)
         if not turns or turns[-1].role is not Role.USER:
             raise DataError("a prompt must end with a user turn")
-        pieces = [*render_prompt(self.config.system_prompt, turns, num_media=1), *open_answer()]
-        return self._encode(pieces, [self.config.layout.placeholders(num_frames)])[0]
+        placeholders = [] if num_frames is None else [self.config.layout.placeholders(num_frames)]
+        pieces = [*render_prompt(self.config.system_prompt, turns, num_media=len(placeholders)), *open_answer()]
+        return self._encode(pieces, placeholders)[0]
 
     def answer_ids(self, text: str) -> list[int]:
         """Ids of an answer's text, as they follow `prompt_ids` in training, without the end token."""
         return self._text_ids(text)
+
+    @property
+    def end_id(self) -> int:
+        """Id of the token that ends a turn."""
+        return self._special[PieceKind.IM_END]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of generated ids, special tokens left out."""

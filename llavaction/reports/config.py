@@ -1,10 +1,16 @@
-"""What a report shows."""
+"""What a report shows, and what has to be run first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
-from llavaction.utils.errors import ConfigError
+from llavaction.reports.figures.config import FigureConfig
+from llavaction.reports.tables.config import Setting, TableConfig, simple_table
+from llavaction.utils.errors import ConfigError, nearest
+
+SIMPLE = "results"
+"""Name of the table that `report.rows` and `report.columns` make."""
 
 
 @dataclass
@@ -28,19 +34,76 @@ class GalleryConfig:
 
 
 @dataclass
+class StepConfig:
+    """A command that makes what a report needs."""
+
+    command: str = "???"
+    """Subcommand of `llavaction`."""
+    overrides: list[str] = field(default_factory=list)
+    """What follows it on the command line."""
+    done: str | None = None
+    """File or folder that is there when it is done; it is then not run again. Null runs it every time, for commands
+    that look for themselves."""
+
+
+@dataclass
 class ReportConfig:
-    """One table: a row per evaluation run, a column per metric."""
+    """Tables and figures of evaluation runs."""
 
     title: str = "Results"
-    """Heading of the table."""
+    """Heading of the table of `rows` and `columns`."""
     rows: dict[str, str] = field(default_factory=dict)
-    """Evaluation run folder of each row."""
+    """The short way to one table: evaluation run folder of each row."""
     columns: dict[str, str] = field(default_factory=dict)
-    """Metric of each column as task.metric; shares are shown in percent."""
+    """Metric of each of its columns as task.metric; shares are shown in percent."""
+    may_differ: list[Setting] = field(default_factory=list)
+    """Settings in which its runs may differ."""
+    tables: dict[str, TableConfig] = field(default_factory=dict)
+    """Tables by name."""
+    figures: dict[str, FigureConfig] = field(default_factory=dict)
+    """Figures by the name of their file."""
     gallery: GalleryConfig = field(default_factory=GalleryConfig)
-    """The picture beside the table."""
+    """The picture of questions."""
+    reported: str | None = None
+    """YAML file of the paper's figures; null takes the one in the package."""
+    steps: dict[str, StepConfig] = field(default_factory=dict)
+    """Commands that are run first, in this order, where what they make is missing. Empty for real data, whose runs
+    take other machines."""
+    step_overrides: dict[str, list[str]] = field(default_factory=dict)
+    """What every step of a command gets before its own overrides, by the command."""
 
     def __post_init__(self) -> None:
         for name, metric in self.columns.items():
             if not all(metric.partition(".")):
                 raise ConfigError(f"report.columns: {name!r} is {metric!r}; must be task.metric, such as mqa.accuracy")
+        for group in ("tables", "figures"):
+            for name in getattr(self, group):
+                if not re.fullmatch(r"\w+", name):
+                    raise ConfigError(f"report.{group}: {name!r} names files; use letters, digits and underscores")
+        if SIMPLE in self.tables and self.rows:
+            raise ConfigError(f"report.tables.{SIMPLE} is the table of report.rows; give it another name")
+        used = {step.command for step in self.steps.values()}
+        if idle := sorted(self.step_overrides.keys() - used):
+            raise ConfigError(
+                f"report.step_overrides: no step runs {', '.join(idle)} (steps run {', '.join(sorted(used))})"
+            )
+        for name, figure in self.figures.items():
+            if figure.table is not None and figure.table not in self.all_tables:
+                raise ConfigError(
+                    f"report.figures.{name}: no table {figure.table!r}{nearest(figure.table, self.all_tables)}"
+                )
+
+    @property
+    def all_steps(self) -> dict[str, StepConfig]:
+        """The steps with all their overrides."""
+        return {
+            name: replace(step, overrides=[*self.step_overrides.get(step.command, []), *step.overrides])
+            for name, step in self.steps.items()
+        }
+
+    @property
+    def all_tables(self) -> dict[str, TableConfig]:
+        """All tables, that of `rows` and `columns` first."""
+        if not self.rows or not self.columns:
+            return self.tables
+        return {SIMPLE: simple_table(self.title, self.rows, self.columns, self.may_differ), **self.tables}

@@ -11,6 +11,7 @@ import numpy as np
 
 from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.reports.config import GalleryConfig
+from llavaction.reports.pictures import INK, MUTED, RULE, new_figure, save_figure
 from llavaction.sft.prompts import LETTERS
 from llavaction.sft.samples import Sample, read_samples
 from llavaction.utils.errors import ConfigError, DataError
@@ -18,7 +19,7 @@ from llavaction.utils.seeding import seed_for
 from llavaction.video.clip import ClipLoader
 from llavaction.video.layout import VideoConfig
 
-_RIGHT, _WRONG, _INK, _MUTED, _RULE = "#1b7f4b", "#b3261e", "#1f2328", "#6b7280", "#e5e7eb"
+_RIGHT, _WRONG = "#1b7f4b", "#b3261e"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _KEY = "Green: the right answer. Arrows: what each run chose."
 
@@ -78,10 +79,6 @@ def _choose(samples: Sequence[Sample], number: int) -> list[Sample]:
 def _draw(
     samples: Sequence[Sample], frames: Sequence[np.ndarray], answers: Mapping[str, Mapping[str, Row]], path: Path
 ) -> None:
-    # Figure alone, without pyplot: no global state, no window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     strips = [_strip(clip) for clip in frames]
     tables = [_lines(sample, {name: rows[sample.sample_id] for name, rows in answers.items()}) for sample in samples]
     strip_heights = [_STRIP_WIDTH * strip.shape[0] / strip.shape[1] for strip in strips]
@@ -90,17 +87,16 @@ def _draw(
         for strip_height, table in zip(strip_heights, tables, strict=True)
     ]
     total = _HEAD + sum(heights)
-    figure = Figure(figsize=(_WIDTH, total), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(_WIDTH, total)
     # One sheet for all texts, measured in inches from the top left corner.
     sheet = figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(total, 0))
     sheet.axis("off")
-    sheet.text(_OPTIONS_X, _HEAD, _KEY, fontsize=9, color=_MUTED)
+    sheet.text(_OPTIONS_X, _HEAD, _KEY, fontsize=9, color=MUTED)
     top = _HEAD
     for sample, strip, height, table, whole in zip(samples, strips, strip_heights, tables, heights, strict=True):
         clip = sample.shown_clip
         title = f"{sample.segment_id}   {clip.start_s:.1f}–{clip.stop_s:.1f} s"
-        sheet.text(_MARGIN, top + _HEAD - 0.08, title, fontsize=9, color=_MUTED)
+        sheet.text(_MARGIN, top + _HEAD - 0.08, title, fontsize=9, color=MUTED)
         bottom = 1 - (top + _HEAD + height) / total
         picture = figure.add_axes((_MARGIN / _WIDTH, bottom, _STRIP_WIDTH / _WIDTH, height / total))
         picture.imshow(strip, interpolation="nearest", aspect="auto")
@@ -108,9 +104,8 @@ def _draw(
         _write(sheet, top + _HEAD, table)
         top += whole
         if sample is not samples[-1]:
-            sheet.plot([_MARGIN, _WIDTH - _MARGIN], [top, top], color=_RULE, linewidth=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+            sheet.plot([_MARGIN, _WIDTH - _MARGIN], [top, top], color=RULE, linewidth=1)
+    save_figure(figure, path)
 
 
 def _strip(clip: np.ndarray) -> np.ndarray:
@@ -142,7 +137,7 @@ def _write(sheet: Any, top: float, lines: Sequence[tuple[str, bool, str]]) -> No
     for number, (option, right, choosers) in enumerate(lines, start=1):
         y = top + number * _LINE - 0.05
         weight = "bold" if right else "normal"
-        left = sheet.text(_OPTIONS_X, y, option, fontsize=10, color=_RIGHT if right else _INK, weight=weight)
+        left = sheet.text(_OPTIONS_X, y, option, fontsize=10, color=_RIGHT if right else INK, weight=weight)
         _fit(left, _CHOICES_X - _OPTIONS_X - 0.1)
         _fit(sheet.text(_CHOICES_X, y, choosers, fontsize=9, color=_RIGHT if right else _WRONG), _CHOICES_WIDTH)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from llavaction.annotations.epic_kitchens import Annotations
+from llavaction.text.class_texts import noun_text, verb_text
 from llavaction.text.matching import narration_classes, normalise
 from llavaction.utils.errors import DataError
 from llavaction.utils.hashing import content_sha256
@@ -56,6 +57,11 @@ class ClassTable:
         """An action in class keys, for example ``put plate``."""
         verb_id, noun_id = self.verb_noun(self.actions[action_id])
         return f"{self.verbs[verb_id]} {self.nouns[noun_id]}"
+
+    def action_text(self, action_id: int) -> str:
+        """An action in plain words, for example ``put down slotted spoon``."""
+        verb_id, noun_id = self.verb_noun(self.actions[action_id])
+        return f"{verb_text(self.verbs[verb_id])} {noun_text(self.nouns[noun_id])}"
 
     @staticmethod
     def verb_noun(key: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from llavaction.annotations.segments import Segment
 from llavaction.sft.annotator.records import ClipAnnotation, read_clip_annotations
 from llavaction.sft.builders.annotated import CaptionBuilder, QaBuilder
 from llavaction.sft.builders.base import Builder
+from llavaction.sft.builders.candidates import CandidatesBuilder, ranking_files, read_ranking
 from llavaction.sft.builders.direct import DirectBuilder
 from llavaction.sft.builders.mqa import MqaBuilder
 from llavaction.sft.builders.temporal_detection import TemporalDetectionBuilder
@@ -30,12 +31,20 @@ from llavaction.utils.hashing import file_sha256
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the samples, beside the annotations."""
+    """Everything that decides the samples, beside the annotations.
+
+    Raises:
+        ConfigError: when candidates are to be built of distractors that no model ranked.
+    """
 
     sft: SftConfig
     distractors: DistractorsConfig
     prompts: PromptsConfig
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+    def __post_init__(self) -> None:
+        if View.CANDIDATES in self.sft.views:
+            ranking_files(self.distractors)
 
 
 class BuilderFactory:
@@ -61,6 +70,10 @@ class BuilderFactory:
             before = previous_segments(self._annotations, sft.prior)
             answers = self._answers if split is Split.VALIDATION else None
             return TemporalOrderBuilder(self._mqa(split), before, answers, sft.prior, prompts, sft.seed)
+        if view is View.CANDIDATES:
+            ranking, read = read_ranking(self._recipe.distractors, self._annotations, split)
+            self.hashes.update(read)
+            return CandidatesBuilder(vocabulary, self._bank, ranking, prompts, sft.num_candidates, sft.seed)
         if view is View.DIRECT:
             return DirectBuilder(vocabulary, prompts)
         if view is View.TEMPORAL_DETECTION:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llavaction.annotations.vocabulary import Vocabulary
 from llavaction.sft.builders.base import LEFT_OUT
+from llavaction.sft.builders.candidates import TRUTH_WITHIN
 from llavaction.sft.builders.mqa import LETTERS_TOPIC
 from llavaction.sft.builders.temporal_order import PRIOR_TOPIC
 from llavaction.sft.options import DROPPED, FALLBACKS, SIMILARITY
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 _NEEDED = ("files", "sources", "prompts", "seed", "distractors")
-_TOPICS = (LEFT_OUT, DROPPED, FALLBACKS, LETTERS_TOPIC, PRIOR_TOPIC, "replay")
+_TOPICS = (LEFT_OUT, DROPPED, FALLBACKS, LETTERS_TOPIC, PRIOR_TOPIC, TRUTH_WITHIN, "replay")
 _QUANTILES = (0.5, 0.9, 0.99)
 _HIGH = 0.9
 

@@ -93,7 +93,7 @@ def read_answers(path: Path) -> dict[str, str]:
     seen: set[str] = set()
     for number, row in enumerate(read_jsonl(path), start=1):
         segment_id = row.get("segment_id")
-        if not isinstance(segment_id, str) or not row.keys() & {"text", "options", "raw"}:
+        if not isinstance(segment_id, str) or not row.keys() & {"text", "options", "raw", "kind"}:
             raise DataError(f"{path}:{number}: expected segment_id and text, or a row of `llavaction evaluate`")
         if segment_id in seen:
             raise DataError(f"{path}:{number}: segment {segment_id!r} stands in the file twice; give one task's rows")

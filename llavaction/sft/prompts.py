@@ -7,6 +7,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
+from llavaction.sft.samples import PriorAction
 from llavaction.sft.templates import check_template
 from llavaction.utils.errors import ConfigError
 from llavaction.utils.hashing import content_sha256
@@ -86,6 +87,15 @@ class PromptsConfig:
         """The question with these choices, each on a line with its letter."""
         lines = [self.mqa_option.format(letter=LETTERS[idx], text=text) for idx, text in enumerate(texts)]
         return self.mqa_question.format(options="\n".join(lines))
+
+    def after(self, question: str, actions: Sequence[PriorAction]) -> str:
+        """A question that first tells earlier actions, each on a line.
+
+        Raises:
+            ConfigError: when these prompts have no words for it.
+        """
+        lines = [self.prior_action.format(text=action.text, before_s=seconds(action.before_s)) for action in actions]
+        return self.template("prior_question").format(actions="\n".join(lines), question=question)
 
     def answer(self, idx: int, text: str) -> str:
         """The answer that names choice number `idx`."""

@@ -34,6 +34,8 @@ class View(StrEnum):
     """Choose among options."""
     TEMPORAL_ORDER = "temporal_order"
     """The same, with the actions before this one in the question."""
+    CANDIDATES = "candidates"
+    """Choose among a model's best classes, ranked, perhaps without the true one; for evaluation alone."""
     DIRECT = "direct"
     """Name the action."""
     TEMPORAL_DETECTION = "temporal_detection"
@@ -126,7 +128,7 @@ class ActionLabel:
 class Option:
     """One choice of a question, the action class it stands for, and the answer that chooses it.
 
-    `source` is the strategy that brought it as a wrong option; None for the right one.
+    `source` is the strategy that brought it as a wrong option; None for the right one. Candidates all name theirs.
     """
 
     text: str
@@ -144,7 +146,8 @@ class Sample:
         clip: the stretch of video that is shown; None where `media` or nothing is.
         media: whole files that are shown instead of a clip.
         action: None where the classes are not known.
-        options: empty unless it is a question with choices; then `answer_idx` is the right one.
+        options: empty unless it is a question with choices; then `answer_idx` is the right one. Candidates stand in
+            the order of their rank, and have no `answer_idx` where the true class is not among them.
         prior: the earlier actions that the question tells.
         target: the right answer of a question about time.
 
@@ -175,7 +178,9 @@ class Sample:
                 raise self._fail("it shows a clip and files; one or the other")
             if not 0 <= self.clip.start_s < self.clip.stop_s:
                 raise self._fail(f"clip {self.clip} must have 0 <= start_s < stop_s")
-        if (self.answer_idx is None) != (not self.options):
+        if self.view is View.CANDIDATES:
+            self._check_candidates()
+        elif (self.answer_idx is None) != (not self.options):
             raise self._fail("options and answer_idx come together or not at all")
         if self.answer_idx is not None and not 0 <= self.answer_idx < len(self.options):
             raise self._fail(f"answer_idx {self.answer_idx} is not one of {len(self.options)} options")
@@ -184,6 +189,14 @@ class Sample:
             and 0 <= self.target.start_s < self.target.stop_s <= self.clip.stop_s - self.clip.start_s + 0.01
         ):
             raise self._fail(f"target {self.target} does not lie within clip {self.clip}")
+
+    def _check_candidates(self) -> None:
+        ranked = [option.action_id for option in self.options]
+        if self.action is None or not ranked or len(set(ranked)) < len(ranked):
+            raise self._fail(f"needs candidates of different classes ({ranked}) and the true one ({self.action})")
+        place = ranked.index(self.action.action_id) if self.action.action_id in ranked else None
+        if self.answer_idx != place:
+            raise self._fail(f"answer_idx is {self.answer_idx}, but the true class stands at {place}")
 
     def _fail(self, problem: str) -> DataError:
         return DataError(f"sample {self.sample_id!r}: {problem}")

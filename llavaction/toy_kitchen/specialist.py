@@ -1,12 +1,15 @@
-"""A specialist action-recognition model that errs as real ones do, without a model.
+"""Two specialist action-recognition models that err as real ones do, without a model.
 
-Its mistakes are mostly the same film backwards (take for put) and look-alike objects (lid for plate). It
-errs on training segments as often as on validation segments, as predictions made by cross-validation do.
+Their mistakes are mostly the same film backwards (take for put) and look-alike objects (lid for plate), the first one's
+more often the former, the second one's the latter. Both err on training segments as often as on validation segments, as
+predictions made by cross-validation do. What is hard for one is mostly hard for the other, as with real ones, whose
+first actions agree on two segments of three; what they take it for, each draws for itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -27,12 +30,41 @@ MISS_BY_RANK_5, MISS_BY_RANK_20 = 0.78, 0.96
 EARLY_RANK_SHARES = (0.50, 0.25, 0.15, 0.10)  # of ranks 2, 3, 4, 5
 
 
+@dataclass(frozen=True)
+class Specialist:
+    """What sets a specialist apart.
+
+    Attributes:
+        file: how its files are called, with the split behind it.
+        key: of its draws.
+        reversed, alike, both: log odds of taking an action for the same film backwards, for a look-alike object, and
+            for both at once.
+        shared_ranks: share of the segments in which the truth stands where the first specialist has it.
+    """
+
+    file: str
+    key: str
+    reversed: float
+    alike: float
+    both: float
+    shared_ranks: float = 0.0
+
+
+FIRST = Specialist("toy_specialist", "specialist", reversed=5.5, alike=5.2, both=4.2)
+SECOND = Specialist("second_specialist", "second_specialist", reversed=4.7, alike=5.9, both=4.2, shared_ranks=0.85)
+SPECIALISTS = (FIRST, SECOND)
+
+
 def write_specialist(
-    path: Path, config: KitchenConfig, videos: Iterable[VideoPlan], known: Collection[tuple[int, int]]
+    path: Path,
+    config: KitchenConfig,
+    videos: Iterable[VideoPlan],
+    known: Collection[tuple[int, int]],
+    specialist: Specialist = FIRST,
 ) -> None:
     """Write one split's predictions in the public format, keyed by the row index in the split's CSV.
 
-    As real specialists do, it tells apart the actions that are `known` to occur in either split.
+    As real specialists do, each tells apart the actions that are `known` to occur in either split.
 
     ``{"<row>": {"predictions": ["<verb id>:<noun id>", ...], "target": "<verb id>:<noun id>"}, ...}``
     """
@@ -40,7 +72,7 @@ def write_specialist(
         path,
         {
             str(row): {
-                "predictions": [f"{verb_id}:{noun_id}" for verb_id, noun_id in rank_actions(config, segment, known)],
+                "predictions": [f"{verb}:{noun}" for verb, noun in rank_actions(config, segment, known, specialist)],
                 "target": f"{segment.verb_id}:{segment.noun_id}",
             }
             for row, (_, segment) in enumerate(ordered_segments(videos))
@@ -49,23 +81,29 @@ def write_specialist(
 
 
 def rank_actions(
-    config: KitchenConfig, segment: Segment, known: Collection[tuple[int, int]] = ACTIONS
+    config: KitchenConfig,
+    segment: Segment,
+    known: Collection[tuple[int, int]] = ACTIONS,
+    specialist: Specialist = FIRST,
 ) -> list[tuple[int, int]]:
-    """The specialist's 20 best (verb id, noun id) for a segment, best first, all different; fewer if less are known."""
-    rng = rng_for(config.seed, "specialist", segment.narration_id)
+    """The 20 best (verb id, noun id) for a segment, best first, all different; fewer if less are known."""
+    rng = rng_for(config.seed, specialist.key, segment.narration_id)
     truth = (segment.verb_id, segment.noun_id)
     # Sorting by kinship plus Gumbel noise draws wrong actions one by one, likely ones first.
-    scores = _kinship(truth) + rng.gumbel(size=len(ACTIONS))
+    scores = _kinship(truth, specialist) + rng.gumbel(size=len(ACTIONS))
     wrong = [ACTIONS[idx] for idx in np.argsort(-scores) if ACTIONS[idx] != truth and ACTIONS[idx] in known]
     top_k = min(TOP_K, len(wrong))
+    if specialist.shared_ranks and rng.random() < specialist.shared_ranks:
+        rng = rng_for(config.seed, FIRST.key, segment.narration_id)
+        rng.gumbel(size=len(ACTIONS))
     rank = _draw_rank(config.specialist_top1, rng)
     if rank is None or rank > top_k:
         return wrong[:top_k]
     return [*wrong[: rank - 1], truth, *wrong[rank - 1 : top_k - 1]]
 
 
-@lru_cache(maxsize=len(ACTIONS))
-def _kinship(truth: tuple[int, int]) -> np.ndarray:
+@lru_cache(maxsize=len(SPECIALISTS) * len(ACTIONS))
+def _kinship(truth: tuple[int, int], specialist: Specialist) -> np.ndarray:
     """How readily the specialist takes `truth` for each action: log odds, [80]."""
     verb_id, noun_id = truth
     reverse_id, alike_id = reverse_verb_id(verb_id), look_alike_id(noun_id)
@@ -75,9 +113,9 @@ def _kinship(truth: tuple[int, int]) -> np.ndarray:
             odds[idx] = 1.5
         if other_noun_id == noun_id:
             odds[idx] = 2.0
-    odds[ACTIONS.index((reverse_id, alike_id))] = 4.2
-    odds[ACTIONS.index((verb_id, alike_id))] = 5.2
-    odds[ACTIONS.index((reverse_id, noun_id))] = 5.5
+    odds[ACTIONS.index((reverse_id, alike_id))] = specialist.both
+    odds[ACTIONS.index((verb_id, alike_id))] = specialist.alike
+    odds[ACTIONS.index((reverse_id, noun_id))] = specialist.reversed
     return odds
 
 

@@ -1,4 +1,4 @@
-"""A whole toy kitchen to disk: annotations, videos in 15-second chunks, a specialist's predictions."""
+"""A whole toy kitchen to disk: annotations, videos in 15-second chunks, two specialists' predictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llavaction.toy_kitchen.annotations import write_annotations
 from llavaction.toy_kitchen.decor import decorate
 from llavaction.toy_kitchen.render import render_frames
 from llavaction.toy_kitchen.scenes import KitchenConfig, VideoPlan, plan_split
-from llavaction.toy_kitchen.specialist import write_specialist
+from llavaction.toy_kitchen.specialist import SPECIALISTS, Specialist, write_specialist
 from llavaction.utils.errors import ConfigError, DataError
 from llavaction.utils.paths import inside
 from llavaction.video.encoding import write_h264
@@ -29,7 +29,7 @@ def write_kitchen(
     """Write a toy kitchen below `folder`; the same config gives the same files, whatever `num_workers`.
 
     ``annotations/`` holds the CSV files, ``videos/P01/P01_101.MP4/{0,15,30,...}.MP4`` the chunks (named by
-    their first second), ``specialists/toy_specialist_{train,validation}.json`` the predictions.
+    their first second), ``specialists/{toy,second}_specialist_{train,validation}.json`` the predictions.
 
     Args:
         config: what to write.
@@ -51,11 +51,27 @@ def write_kitchen(
         if path not in chunks:
             raise DataError(f"{path}: not a chunk of this kitchen; choose an empty folder or remove this one")
     _film_all(config, folder, videos, num_workers, on_progress or _ignore)
-    known = {(segment.verb_id, segment.noun_id) for video in videos for segment in video.segments}
-    write_specialist(folder / "specialists" / "toy_specialist_train.json", config, train, known)
-    write_specialist(folder / "specialists" / "toy_specialist_validation.json", config, validation, known)
+    write_specialists(config, folder)
     # Last, so that a folder with annotations is a whole kitchen.
     write_annotations(folder / "annotations", config, train, validation)
+
+
+def write_specialists(config: KitchenConfig, folder: Path) -> None:
+    """Write the predictions of all specialists for both splits."""
+    splits = {"train": plan_split(config, validation=False), "validation": plan_split(config, validation=True)}
+    films = [video for videos in splits.values() for video in videos]
+    known = {(segment.verb_id, segment.noun_id) for video in films for segment in video.segments}
+    for (specialist, split), path in specialist_files(folder).items():
+        write_specialist(path, config, splits[split], known, specialist)
+
+
+def specialist_files(folder: Path) -> dict[tuple[Specialist, str], Path]:
+    """The files of a kitchen's specialists, by specialist and split."""
+    return {
+        (specialist, split): folder / "specialists" / f"{specialist.file}_{split}.json"
+        for specialist in SPECIALISTS
+        for split in ("train", "validation")
+    }
 
 
 def film_video(config: KitchenConfig, folder: Path, video: VideoPlan) -> None:

@@ -16,9 +16,9 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from llavaction.evaluation.answering import Answerer
-from llavaction.evaluation.config import EvaluationConfig, TaskName
+from llavaction.evaluation.config import EvaluationConfig
 from llavaction.evaluation.processes import from_first
-from llavaction.evaluation.questions import Questions, read_questions
+from llavaction.evaluation.questions import Questions, check_heads, read_questions
 from llavaction.evaluation.runner import METRICS_FILE, EvaluationRun, evaluate
 from llavaction.model.lora.adapted import AdaptedModel
 from llavaction.model.partitioned import is_partitioned
@@ -55,7 +55,7 @@ class Evaluations(TrainerCallback):
         self._processor = processor
         self._trainer = trainer
         self._questions = read_questions(run.evaluation, run.classes, "the mixture")
-        _check_heads(run.evaluation, trainer.model)
+        check_heads(run.evaluation, whole_model(trainer.model))
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -89,7 +89,7 @@ class Evaluations(TrainerCallback):
         model: Any = self._trainer.model
         _announce_action_vectors(whole_model(model))
         with _as_it_was(model), self._trainer.accelerator.autocast():
-            answerer = Answerer(whole_model(model), self._processor, self._run.classes)
+            answerer = Answerer(whole_model(model), self._processor, self._run.classes, self._run.evaluation.tree_size)
             metrics = evaluate(EvaluationRun(folder, answerer, self._run.video, self._run.evaluation, self._questions))
         logger.info("evaluated step %d in %.1f s", state.global_step, time.monotonic() - start)
         # A log line takes back that the step's own is to come.
@@ -124,12 +124,6 @@ def _announce_action_vectors(model: Any) -> None:
         import deepspeed
 
         deepspeed.zero.register_external_parameter(model, model.action_token.embedding)
-
-
-def _check_heads(config: EvaluationConfig, model: Any) -> None:
-    tasks = [name for name, task in config.tasks.items() if task.task is TaskName.ACTION_HEAD]
-    if tasks and whole_model(model).action_token is None:
-        raise ConfigError(f"evaluation task {tasks[0]!r} asks the action heads, and the model has no action token")
 
 
 def _record(config: EvaluationConfig, questions: Questions) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
+from llavaction.api import client
 from llavaction.cli.main import USER_ERROR, main
-from llavaction.sft.annotator import client
 from llavaction.sft.annotator.records import read_clip_annotations
 from llavaction.utils.jsonl import read_json
 from tests.annotations.ek100_files import TRAIN, write_ek100
-from tests.sft.annotator.server import Answer, Asked, Cut, Raw, Server, serving
-from tests.sft.annotator.worlds import KEY, write_video
+from tests.api.server import Answer, Asked, Cut, Raw, Server, serving
+from tests.api.worlds import KEY, write_video
 
 pytestmark = pytest.mark.thorough
 

@@ -94,6 +94,22 @@ def test_every_kind_of_build_comes_out_again(tmp_path: Path, capsys: Captured, w
     assert capsys.readouterr().out.startswith("equal: ")
 
 
+def test_candidates_come_out_again(tmp_path: Path, capsys: Captured) -> None:
+    ranking = tmp_path / "tim.csv"
+    actions = ["0:0", "1:0", "0:1", "2:0", "3:3"]
+    rows = [f"P02_07_{row},{action},{rank}" for row in range(4) for rank, action in enumerate(actions, start=1)]
+    ranking.write_text("\n".join(["segment_id,action,rank", *rows]))
+    words = ["sft=candidates", "sft.num_candidates=4", "sft.num_workers=2", "sft.num_shards=2"]
+    folder = build(tmp_path, capsys, *words, "distractors=specialist", f"distractors.validation_file={ranking}")
+    assert main(["verify", str(folder), "sft.num_workers=0"]) == 0
+    assert capsys.readouterr().out.startswith("equal: 4 samples")
+    ranking.write_text(ranking.read_text().replace("P02_07_1,1:0,2", "P02_07_1,3:4,2"))
+    assert main(["verify", str(folder)]) == USER_ERROR
+    error = error_of(capsys)
+    assert "sample 'candidates/specialist/P02_07_1' differs in options[1].action_id" in error
+    assert error.endswith(f"(source files have changed: {ranking})")
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -17,10 +17,13 @@ MINIMAL = {
     "merge": ["checkpoint=adapter", "output=merged"],
     "convert": ["source=public", "output=ours"],
     "evaluate": ["paths.videos=vid", "paths.sft=sft", "model.checkpoint=saved"],
+    "evaluate_api": ["paths.videos=vid", "paths.sft=sft"],
+    "judge_captions": ["run=run", "task=caption"],
     "report": [],
     "annotate": ["paths.annotations=ann", "paths.videos=vid", "annotator.model=m"],
     "audit": [],
     "distractor_stats": ["paths.annotations=ann"],
+    "attention": ["paths.videos=vid", "model.checkpoint=saved", "samples=questions.jsonl"],
     "runs": [],
     "ask": [],
     "demo": [],
@@ -42,7 +45,7 @@ def config_classes() -> list[type]:
         if isinstance(kind, type) and is_dataclass(kind):
             if kind not in found:
                 found[kind] = None
-                todo += get_type_hints(kind).values()
+                todo += [*kind.__bases__, *get_type_hints(kind).values()]
         else:
             todo += get_args(kind)
     return list(found)

@@ -32,6 +32,10 @@ from tests.config.minimal import MINIMAL, composed, config_classes, enum_fields
 EXPERIMENTS = choices()["experiment"]
 # What a choice needs beside itself; a new model has no checkpoint, so that its own values are what composes.
 BESIDE = {
+    "api=local": ["api.model=m"],
+    "api=openai": ["api.model=m"],
+    "judge=local": ["judge.model=m"],
+    "judge=openai": ["judge.model=m"],
     "encoder=huggingface": ["encoder.model=saved"],
     "model=checkpoint": ["model.checkpoint=saved"],
     "model=llava_ov_0.5b": ["model.tokenizer=tok"],
@@ -72,9 +76,10 @@ def test_each_experiment_names_a_command_that_composes(name: str) -> None:
     root = compose_config(words[0].replace("-", "_"), words[1:])
 
     assert f"experiment={name}" in words
-    folder = {"train": "train", "build-sft": "sft"}[words[0]]
-    base = "runs/demo" if name.startswith("toy_kitchen/") else "runs"
-    assert root.output == f"{base}/{folder}/{Path(name).name}"
+    evaluated = {"evaluate": "evaluate/", "evaluate-api": "evaluate/", "report": ""}
+    folder = {"train": "train/", "build-sft": "sft/", **evaluated}
+    base = "runs/demo" if name.startswith("toy_") else "runs"
+    assert root.output == f"{base}/{folder[words[0]]}{Path(name).name}"
 
 
 def test_no_group_is_without_a_command() -> None:
@@ -82,7 +87,7 @@ def test_no_group_is_without_a_command() -> None:
 
 
 def test_the_groups_of_a_command_are_those_of_its_defaults_list() -> None:
-    assert groups_of("evaluate") == ["paths", "video", "evaluation", "experiment"]
+    assert groups_of("evaluate") == ["paths", "video", "evaluation", "encoder", "experiment"]
     assert groups_of("demo") == []
 
 

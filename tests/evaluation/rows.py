@@ -14,9 +14,9 @@ def choice(number: int, chosen_idx: int | None, *, answer_idx: int = 0, num_opti
     return row(TaskName.MQA, number, options=options, answer_idx=answer_idx, chosen_idx=chosen_idx, **more)
 
 
-def text(number: int, raw: str, answer: str, predicted: tuple[int, int, int] | None) -> Row:
+def text(number: int, raw: str, answer: str, predicted: tuple[int, int, int] | None, **more: Any) -> Row:
     """A written answer and the classes it stands for; the truth is verb 1, noun 2, action 3."""
-    return row(TaskName.DIRECT, number, answer=answer, raw=raw, predicted=predicted)
+    return row(TaskName.DIRECT, number, answer=answer, raw=raw, predicted=predicted, **more)
 
 
 def heads(number: int, verb_id: int, noun_id: int, action_id: int) -> Row:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llavaction.evaluation.parsing import parse_choice
+from llavaction.evaluation.parsing import parse_choice, parse_span
 from tests.properties import reproducible
 
 OPTIONS = ["cut onion", "take plate", "put down plate", "plate", "open drawer"]
@@ -143,3 +143,26 @@ def test_any_text_is_one_option_or_none(text: str, options: list[str]) -> None:
     idx = parse_choice(text, options)
 
     assert idx is None or 0 <= idx < len(options)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("0.37 to 1.85", (0.37, 1.85)),
+        ("From 0.37 s to 1.85 s.", (0.37, 1.85)),
+        ("0.37-1.85", (0.37, 1.85)),
+        ("0.37 – 1.85 seconds", (0.37, 1.85)),
+        ("I start at 1 second and stop at 2.5 seconds", (1.0, 2.5)),
+        ("Start: 1\nStop: 2", (1.0, 2.0)),
+        ("The 3 cups move from 1 to 2.", (1.0, 2.0)),
+        ("1.00 to 2.00\n1.00 to 2.00", (1.0, 2.0)),
+        ("1.00 to 2.00, or 1.00 to 3.00", None),
+        ("2 to 1", None),
+        ("1 to 1", None),
+        ("after 3 seconds", None),
+        ("1, 2 and 3 and 4", None),
+        ("", None),
+    ],
+)
+def test_a_stretch_of_time_is_read_where_it_is_clear(text, span):
+    assert parse_span(text) == span

@@ -52,7 +52,7 @@ def test_a_sample_answered_twice_is_named_with_its_line(tmp_path: Path) -> None:
     ("change", "text"),
     [
         ({"kind": "mqq"}, "'mqq' is not a valid TaskName"),
-        ({"scroes": []}, "unexpected keyword argument 'scroes'"),
+        ({"scroes": []}, "unknown fields ['scroes']"),
         ({"truth": ...}, "'truth'"),
         ({"kind": ...}, "KeyError: 'kind'"),
     ],

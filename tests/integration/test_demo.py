@@ -13,7 +13,7 @@ def test_demo_runs_and_finished_steps_are_kept(tmp_path):
     arguments = ["demo", f"output={tmp_path}", "max_steps=2", *(f"kitchen.{word}" for word in kitchen)]
     output = succeed(arguments)
     assert "hard + action token" in output
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text())["results"]
     assert list(results["rows"]) == ["untrained", "random distractors", "hard distractors", "hard + action token"]
     last = results["rows"]["hard + action token"]
     assert all(0 <= cell["value"] <= 1 and cell["num_questions"] == 12 for cell in last.values())

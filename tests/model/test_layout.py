@@ -43,3 +43,13 @@ def test_pooling_keeps_rows_and_columns_apart():
     pooled = pool_frames(rows[None, :, None], 2)[0, :, :, 0]
     assert torch.allclose(pooled[:, 0], torch.tensor([0.5, 2.5, 4.5]))
     assert torch.allclose(pooled[0], torch.tensor([0.5, 0.5, 0.5]))
+
+
+@pytest.mark.parametrize("position", NewlinePosition)
+@pytest.mark.parametrize("side", [1, 2, 5])
+def test_pooled_places_are_what_stands_between_newlines(position, side):
+    frames = torch.arange(1, 3 * side * side + 1).reshape(3, side, side, 1).float()
+    sequence = add_newlines(frames, torch.zeros(1), position).flatten()
+    layout = TokenLayout(side, 1, position, 1, 0, 1)
+    assert sequence[layout.pooled_places(3)].tolist() == frames.flatten().tolist()
+    assert len(layout.pooled_places(3)) == int((sequence > 0).sum())

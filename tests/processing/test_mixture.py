@@ -4,7 +4,18 @@ import pytest
 
 from llavaction.processing.mixture import DatasetConfig, MixtureConfig, load_mixture
 from llavaction.sft.classes import ClassTable
-from llavaction.sft.samples import ClipRef, MediaKind, MediaRef, Role, Sample, Turn, View, write_samples
+from llavaction.sft.samples import (
+    ActionLabel,
+    ClipRef,
+    MediaKind,
+    MediaRef,
+    Option,
+    Role,
+    Sample,
+    Turn,
+    View,
+    write_samples,
+)
 from llavaction.utils.errors import ConfigError, DataError
 from llavaction.utils.hashing import file_sha256
 from llavaction.video.report import CheckedVideo, Problem, VideoReport
@@ -233,6 +244,18 @@ def test_a_dataset_of_which_nothing_is_taken(tmp_path):
     text = r"mixture\.datasets\.a: `repeat` takes none of its 3 samples"
     with pytest.raises(ConfigError, match=text):
         load(a=(write_dataset(tmp_path, "a", 3), 1e-9), b=(write_dataset(tmp_path, "b", 3),))
+
+
+def test_candidates_are_not_trained_on(tmp_path):
+    path = write_dataset(tmp_path, "a", 3)
+    turns = (Turn(Role.USER, "Which?\nA. put cup"), Turn(Role.ASSISTANT, "take cup"))
+    options = (Option("put cup", 1, "A. put cup", "specialist"),)
+    clip, label = ClipRef("P01_01", 0.0, 1.0), ActionLabel(0, 0, 0)
+    sample = Sample("candidates/specialist/0", View.CANDIDATES, "0", clip, turns, label, options)
+    write_samples(tmp_path / "b.jsonl", [sample])
+    text = r"mixture\.datasets\.b: sample 'candidates/specialist/0' lists candidates .* for evaluation alone"
+    with pytest.raises(ConfigError, match=text):
+        load(a=(path,), b=(str(tmp_path / "b.jsonl"),))
 
 
 def test_empty_mixture():

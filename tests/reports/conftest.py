@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,16 @@ import pytest
 
 from llavaction.evaluation.predictions import Row
 from llavaction.sft.samples import ActionLabel, ClipRef, Option, Role, Sample, Turn, View
-from llavaction.utils.jsonl import write_jsonl
 from llavaction.video.encoding import write_h264
+from tests.reports.evaluations import write_run
 
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Callable[..., str]:
-    """Writes `rows/{task}.jsonl` for each task and returns the run's folder."""
+    """Writes a finished evaluation with the rows of each task and returns its folder."""
 
     def write(name: str, **rows: Sequence[Row]) -> str:
-        folder = tmp_path / name
-        (folder / "rows").mkdir(parents=True)
-        for task, those in rows.items():
-            write_jsonl(folder / "rows" / f"{task}.jsonl", [row.to_row() for row in those])
-        return str(folder)
+        return str(write_run(tmp_path / name, rows))
 
     return write
 
@@ -39,6 +36,12 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         chunk = folder / "P01" / "P01_01.MP4" / f"{2 * number}.MP4"
         write_h264(chunk, frames[20 * number :][:20], 10)
     return folder
+
+
+def candidates(number: int, texts: Sequence[str]) -> Sample:
+    """A question among candidates that lack the truth."""
+    shown = question(number, texts, 0)
+    return replace(shown, view=View.CANDIDATES, action=ActionLabel(9, 9, 99), answer_idx=None)
 
 
 def question(number: int, texts: Sequence[str], answer_idx: int) -> Sample:

@@ -170,6 +170,14 @@ def test_questions_of_other_annotations_are_refused(
         collect_stats(config, annotations)
 
 
+def test_candidates_are_an_error(config: StatsConfig, annotations: Annotations, tmp_path: Path) -> None:
+    ranked = replace(question(annotations, 0, [3, 5, 1], 1), view=View.CANDIDATES)
+    write_samples(tmp_path / "samples.jsonl", [ranked])
+
+    with pytest.raises(DataError, match=r"samples\.jsonl: sample '.*' lists candidates .* under truth_within"):
+        collect_stats(config, annotations)
+
+
 def test_samples_without_options_are_an_error(config: StatsConfig, annotations: Annotations, tmp_path: Path) -> None:
     direct = replace(question(annotations, 0, [3, 5, 1], 1), options=(), answer_idx=None)
     write_samples(tmp_path / "samples.jsonl", [direct])

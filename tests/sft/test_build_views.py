@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,27 @@ def test_a_models_answers_are_told_in_validation_and_hashed(tmp_path: Path) -> N
     told = read_samples(tmp_path / "sft" / "validation_temporal_order.jsonl")[2].prior
     assert [action.text for action in told] == ["answer 0", "answer 1"]
     assert manifest["files"]["train_temporal_order.jsonl"]["prior"] == {"none_before": 2, "told": 8}
+
+
+def test_candidates_are_a_models_ranking_and_the_truth_in_it_is_counted(tmp_path: Path) -> None:
+    annotations, manifest = build_small(
+        tmp_path, "specialist", views=[View.CANDIDATES], splits=[Split.VALIDATION], num_candidates=6
+    )
+    ranked = json.loads((tmp_path / "tim_validation.json").read_text())
+    samples = read_samples(tmp_path / "sft" / "validation_candidates.jsonl")
+    within = {1: 0, 5: 0, 6: 0}
+    for row, (segment, sample) in enumerate(zip(annotations.validation, samples, strict=True)):
+        keys = [annotations.vocabulary.action_keys[option.action_id] for option in sample.options]
+        assert keys == ranked[str(row)]["predictions"][:6]
+        assert sample.segment_id == segment.segment_id
+        for k in within:
+            within[k] += segment.action_key in keys[:k]
+    assert list(manifest["files"]) == ["validation_candidates.jsonl"]
+    entry = manifest["files"]["validation_candidates.jsonl"]
+    assert entry["truth_within"] == {str(k): count for k, count in within.items()}
+    assert 0 < within[6] < 4  # the miniature has questions with the truth and without
+    assert manifest["sources"][str(tmp_path / "tim_validation.json")] == file_sha256(tmp_path / "tim_validation.json")
+    assert manifest["encoder"] is None
 
 
 def test_what_has_no_annotation_is_left_out_and_counted(tmp_path: Path) -> None:

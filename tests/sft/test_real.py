@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from llavaction.annotations.epic_kitchens import Annotations, Split
+from llavaction.sft.builders.candidates import CandidatesBuilder
 from llavaction.sft.builders.mqa import MqaBuilder
 from llavaction.sft.builders.temporal_detection import DetectionConfig, TemporalDetectionBuilder
 from llavaction.sft.builders.temporal_order import TemporalOrderBuilder
@@ -17,11 +18,13 @@ from llavaction.sft.distractors import StrategyName
 from llavaction.sft.distractors.predicted import PredictedDistractors
 from llavaction.sft.distractors.random import RandomDistractors
 from llavaction.sft.distractors.same_part import SameNounDistractors
+from llavaction.sft.narrations import NarrationBank, OptionText
 from llavaction.sft.options import OptionMaker
 from llavaction.sft.prior_actions import PriorConfig, previous_segments
 from llavaction.sft.samples import Sample
 from llavaction.sft.tally import Tally
 from llavaction.specialists.predictions import TopKPredictions
+from llavaction.text.matching import normalise
 from llavaction.utils.draws import draws_for
 from tests.sft.checks import QuestionCheck
 from tests.sft.worlds import PROMPTS, make_options
@@ -81,6 +84,25 @@ def test_answers_are_spread_over_the_letters(questions: Questions) -> None:
     statistic = sum((counts[letter] - expected) ** 2 / expected for letter in range(5))
     assert statistic < 13.28  # chi-square, 4 degrees of freedom, p = 0.01
     assert tally.of("letters") == {"ABCDE"[letter]: count for letter, count in counts.items() if letter is not None}
+
+
+def test_candidates(ek100: Annotations) -> None:
+    specialist, vocabulary = make_specialist(ek100), ek100.vocabulary
+    for option_text in OptionText:
+        bank = NarrationBank(ek100, option_text)
+        builder, tally = CandidatesBuilder(vocabulary, bank, specialist, PROMPTS, 20, 0), Tally()
+        within: Counter[int] = Counter()
+        for segment in ek100.validation:
+            sample = builder.build(segment, Split.VALIDATION, tally)
+            ranked = specialist._predictions.ranked(segment.segment_id)
+            assert [option.action_id for option in sample.options] == ranked
+            assert len({normalise(option.text) for option in sample.options}) == 20
+            truth = vocabulary.action_id(segment.verb_id, segment.noun_id)
+            assert sample.answer_idx == (ranked.index(truth) if truth in ranked else None)
+            within.update(k for k in (1, 5, 10, 20) if truth in ranked[:k])
+        assert tally.of("truth_within") == within
+        assert 0.4 < within[20] / 9668 < 0.6
+        assert not tally.of("dropped")
 
 
 def test_earlier_actions(ek100: Annotations, options: OptionMaker) -> None:

@@ -20,6 +20,7 @@ from llavaction.sft.distractors import StrategyName
 from llavaction.sft.prior_actions import PriorConfig
 from llavaction.sft.replay import ReplayConfig
 from llavaction.sft.samples import View
+from llavaction.sft.verify import first_difference
 from llavaction.utils.errors import DataError
 from tests.annotations.ek100_files import csv_path
 from tests.conftest import REPO_ROOT
@@ -33,17 +34,27 @@ CONTENT = {
     "text_neighbours": "1190d1151f05882d871692f4d47fae12402d3f34dba34c1623a66c6c12372ec7",
 }
 """Content hashes of `build_all` on every Python from 3.10 and every NumPy. A change of the method changes them."""
+CANDIDATES_CONTENT = "7d1fa61b6e05603e7fdf7b5cbafd395c4f5dd6806698e34deb35db9ca1b06a54"
+"""The one of `build_candidates`."""
 
 
 def build_all(folder: Path, strategy: str, **options: Any) -> dict[str, Any]:
-    """The manifest of a build of all views, from what lies in `folder`."""
+    """The manifest of a build of all views that training has, from what lies in `folder`."""
     (folder / "words").mkdir(exist_ok=True)
     annotated = write_clip_annotations(folder / "words", "P01_01_1", "P01_01_4", "P02_07_0")
     replay = ReplayConfig(write_conversations(folder / "words"), limit=2)
     sources = {"clip_annotations": [annotated], "replay": replay, "prior": PriorConfig(train_share=0.5)}
     make = build_again if csv_path(folder, "train").is_file() else build_small
-    _, manifest = make(folder, strategy, **{"views": list(View), **sources, **options})
+    views = [view for view in View if view is not View.CANDIDATES]
+    _, manifest = make(folder, strategy, **{"views": views, **sources, **options})
     return manifest
+
+
+def build_candidates(folder: Path, **options: Any) -> dict[str, Any]:
+    """The manifest of a build of candidates, from what lies in `folder`."""
+    make = build_again if csv_path(folder, "train").is_file() else build_small
+    views, splits = [View.MQA, View.CANDIDATES], [Split.VALIDATION]
+    return make(folder, "specialist", views=views, splits=splits, num_candidates=5, **options)[1]
 
 
 @pytest.mark.parametrize("strategy", CONTENT)
@@ -91,6 +102,22 @@ def test_neither_workers_nor_shards_matter(
     assert build_all(tmp_path, "specialist")["files"] == manifest["files"]
 
 
+@pytest.mark.parametrize(("num_workers", "num_shards"), [(0, 1), (0, 3), (2, 1), (2, 3)])
+def test_candidates_are_the_same_too(
+    tmp_path: Path, num_workers: int, num_shards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_BLOCK", 1)
+    manifest = build_candidates(tmp_path, num_workers=num_workers, num_shards=num_shards)
+    assert manifest["content_sha256"] == CANDIDATES_CONTENT
+    assert manifest["files"]["validation_candidates.jsonl"]["truth_within"].keys() == {"1", "5"}
+    assert len(list((tmp_path / "sft").glob("validation_candidates*.jsonl"))) == num_shards
+    (tmp_path / "sft").rename(tmp_path / "first")
+    shuffle_rows(tmp_path)
+    monkeypatch.undo()
+    assert build_candidates(tmp_path)["files"] == manifest["files"]
+    assert first_difference(tmp_path / "first", tmp_path / "sft") is None
+
+
 def test_where_processes_cannot_be_forked_they_are_spawned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     methods: list[str] = []
 
@@ -121,8 +148,9 @@ def test_the_seed_changes_the_questions_only(tmp_path: Path) -> None:
 ELSEWHERE = """
 import json, sys
 from pathlib import Path
-from tests.sft.test_same_build import CONTENT, build_all
+from tests.sft.test_same_build import CONTENT, build_all, build_candidates
 found = {name: build_all(Path(sys.argv[1]), name)["content_sha256"] for name in CONTENT}
+found["candidates"] = build_candidates(Path(sys.argv[1]))["content_sha256"]
 assert "torch" not in sys.modules, "building samples must not need torch"
 sys.stdout.write(json.dumps(found))
 """
@@ -139,4 +167,4 @@ def test_other_processes_build_the_same(tmp_path: Path, hash_seed: str) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) == CONTENT
+    assert json.loads(result.stdout) == {**CONTENT, "candidates": CANDIDATES_CONTENT}

@@ -53,6 +53,19 @@ REPLAY = Sample(
     turns=(Turn(Role.USER, "What?"), Turn(Role.ASSISTANT, "A cup.")),
     media=(MediaRef(MediaKind.IMAGE, "a/b.jpg"), MediaRef(MediaKind.VIDEO, "c.mp4")),
 )
+CANDIDATES = replace(
+    SAMPLE,
+    sample_id="candidates/specialist/P01_11_0",
+    view=View.CANDIDATES,
+    options=tuple(replace(option, source="specialist") for option in SAMPLE.options),
+)
+WITHOUT_TRUTH = replace(
+    CANDIDATES,
+    sample_id="candidates/specialist/P01_11_1",
+    turns=(CANDIDATES.turns[0], Turn(Role.ASSISTANT, "open door")),
+    action=ActionLabel(3, 4, 9),
+    answer_idx=None,
+)
 PLAIN = replace(SAMPLE, sample_id="direct/P01_11_0", view=View.DIRECT, options=(), answer_idx=None, action=None)
 
 
@@ -64,9 +77,10 @@ def test_question_and_answer_are_the_first_and_the_last_turn() -> None:
 
 def test_samples_survive_the_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "new" / "samples.jsonl"
-    lines = write_samples(path, iter([SAMPLE, PLAIN, FULL, REPLAY]))
+    samples = [SAMPLE, PLAIN, FULL, REPLAY, CANDIDATES, WITHOUT_TRUTH]
+    lines = write_samples(path, iter(samples))
     assert path.read_text(encoding="utf-8").splitlines() == lines
-    assert read_samples(path) == [SAMPLE, PLAIN, FULL, REPLAY]
+    assert read_samples(path) == samples
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -115,6 +129,7 @@ def row_with(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not ...}
 
 
+OPTION = {"text": "take plate", "action_id": 7, "answer": "A. take plate"}
 CLIP = {"video_id": "P01_11", "start_s": 0.0, "stop_s": 1.89}
 DEFECTS = [
     (row_with(view=...), "KeyError: 'view'"),
@@ -147,6 +162,12 @@ DEFECTS = [
     (row_with(target={"start_s": 0.5, "stop_s": 1.91}), "target .* does not lie within clip"),
     (row_with(target={"start_s": 0.5, "stop_s": 1.0}, clip=None), "target .* does not lie within clip"),
     (row_with(target={"start_s": 0.5}), "missing 1 required positional argument"),
+    (row_with(view="candidates", answer_idx=0), "answer_idx is 0, but the true class stands at 1"),
+    (row_with(view="candidates", answer_idx=...), "answer_idx is None, but the true class stands at 1"),
+    (row_with(view="candidates", action={"verb_id": 3, "noun_id": 4, "action_id": 9}), "true class stands at None"),
+    (row_with(view="candidates", action=...), r"needs candidates of different classes .* the true one \(None\)"),
+    (row_with(view="candidates", options=[], answer_idx=...), r"needs candidates of different classes \(\[\]\)"),
+    (row_with(view="candidates", options=[OPTION, OPTION], answer_idx=0), r"different classes \(\[7, 7\]\)"),
 ]
 
 

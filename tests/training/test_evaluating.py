@@ -138,5 +138,5 @@ def test_a_run_that_is_told_to_stop_leaves_the_evaluation_for_later(world):
 
 def test_heads_that_are_asked_must_be_there(tmp_path, monkeypatch):
     model = tiny_model(supervision=ActionSupervision.NONE)
-    with pytest.raises(ConfigError, match="'mine' asks the action heads"):
+    with pytest.raises(ConfigError, match="'mine' asks the heads of the action token"):
         World(tmp_path, monkeypatch, model, TaskName.ACTION_HEAD).callback()

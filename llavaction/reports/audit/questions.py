@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llavaction.reports.candidates import refuse_candidates
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.samples import Sample, read_samples
 from llavaction.utils.errors import DataError
@@ -54,13 +55,15 @@ def read_questions(paths: Sequence[str]) -> dict[str, Question]:
     """The samples with options in some files, by sample id; class names come from `classes.json` beside each file.
 
     Raises:
-        DataError: when a file has none, a sample stands in two files, or an option's class has no name.
+        DataError: when a file has none or lists candidates, a sample stands in two files, or an option's class has no
+            name.
     """
     found: dict[str, Question] = {}
     for path in map(Path, paths):
         samples = [sample for sample in read_samples(path) if sample.options]
         if not samples:
             raise DataError(f"{path}: no sample has options; give a file of questions, such as validation_mqa.jsonl")
+        refuse_candidates(path, samples)
         classes = ClassTable.load(path.parent)
         for sample in samples:
             if sample.sample_id in found:

@@ -10,12 +10,10 @@ import numpy as np
 
 from llavaction.reports.distractor_stats.collect import DistractorStats, SourceStats
 from llavaction.reports.distractor_stats.questions import QuestionStats
+from llavaction.reports.pictures import INK, MUTED, dress, new_figure, pick_colours, save_figure
 from llavaction.sft.prompts import LETTERS
 from llavaction.specialists.agreement import ClassDifficulty
 
-_INK, _MUTED, _RULE = "#1f2328", "#6b7280", "#e5e7eb"
-# Colours that also people with red-green blindness tell apart (Okabe and Ito).
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _K_TICKS = (1, 2, 5, 10, 20, 50, 100)
 
 # Inches.
@@ -24,38 +22,31 @@ _WIDTH, _TOP_HEIGHT, _BAR, _BARS_FRAME = 12.0, 4.2, 0.26, 1.2
 
 def draw_stats(stats: DistractorStats, path: Path) -> None:
     """Write a PNG: curves and letters above, below them a row with the hardest verbs and nouns of each source."""
-    # Figure alone, without pyplot: no global state, no window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
     shown = [(name, source) for name, source in stats.sources.items() if source.hardest_verbs or source.hardest_nouns]
     heights = [
         _TOP_HEIGHT,
         *(_BARS_FRAME + _BAR * max(len(source.hardest_verbs), len(source.hardest_nouns)) for _, source in shown),
     ]
-    figure = Figure(
-        figsize=(_WIDTH, sum(heights)), facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(_WIDTH, sum(heights), padding=0.15)
     rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = rows[0].subgridspec(1, bool(stats.sources) + bool(stats.questions))
     if stats.sources:
         _draw_recall(figure.add_subplot(top[0]), stats.sources)
     if stats.questions:
         # Other colours than those of the sources, as these are other things.
-        _draw_letters(figure.add_subplot(top[-1]), stats.questions, _colours(len(stats.questions), len(stats.sources)))
-    colours = dict(zip(stats.sources, _colours(len(stats.sources))))
+        _draw_letters(
+            figure.add_subplot(top[-1]), stats.questions, pick_colours(len(stats.questions), len(stats.sources))
+        )
+    colours = dict(zip(stats.sources, pick_colours(len(stats.sources))))
     for row, (name, source) in enumerate(shown, start=1):
         halves = rows[row].subgridspec(1, 2)
         _draw_classes(figure.add_subplot(halves[0]), f"Hardest verbs for {name}", source.hardest_verbs, colours[name])
         _draw_classes(figure.add_subplot(halves[1]), f"Hardest nouns for {name}", source.hardest_nouns, colours[name])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _draw_recall(axes: Any, sources: Mapping[str, SourceStats]) -> None:
-    for (name, source), colour in zip(sources.items(), _colours(len(sources))):
+    for (name, source), colour in zip(sources.items(), pick_colours(len(sources))):
         ks = list(source.recall)
         label = f"{name} ({source.split})"
         axes.plot(ks, [100 * share for share in source.recall.values()], color=colour, linewidth=2, label=label)
@@ -65,9 +56,9 @@ def _draw_recall(axes: Any, sources: Mapping[str, SourceStats]) -> None:
     axes.set_ylim(0, 100)
     axes.set_xticks([k for k in _K_TICKS if k <= most], [str(k) for k in _K_TICKS if k <= most])
     axes.minorticks_off()
-    axes.set_xlabel("first K actions", color=_MUTED)
-    _dress(axes, "True action among the first K, percent")
-    axes.legend(loc="lower right", frameon=False, labelcolor=_INK)
+    axes.set_xlabel("first K actions", color=MUTED)
+    dress(axes, "True action among the first K, percent")
+    axes.legend(loc="lower right", frameon=False, labelcolor=INK)
 
 
 def _draw_letters(axes: Any, questions: Mapping[str, QuestionStats], colours: Sequence[str]) -> None:
@@ -80,40 +71,23 @@ def _draw_letters(axes: Any, questions: Mapping[str, QuestionStats], colours: Se
         label = f"{name} (p = {entry.letters.p_value:.2g})"
         axes.bar(middle, shares, width * 0.9, color=colours[place], label=label)
         # Without a bias all bars end at this line.
-        axes.axhline(100 / len(shares), color=_MUTED, linewidth=1, linestyle="--")
+        axes.axhline(100 / len(shares), color=MUTED, linewidth=1, linestyle="--")
         highest = max(highest, float(shares.max()))
     axes.set_xticks(range(most), list(LETTERS[:most]))
     # Room for the legend above the bars.
     axes.set_ylim(0, highest * (1.15 + 0.09 * len(questions)))
-    _dress(axes, "Letter of the right answer, percent of questions")
-    axes.legend(loc="upper right", frameon=False, labelcolor=_INK)
+    dress(axes, "Letter of the right answer, percent of questions")
+    axes.legend(loc="upper right", frameon=False, labelcolor=INK)
 
 
 def _draw_classes(axes: Any, title: str, classes: Sequence[ClassDifficulty], colour: str) -> None:
     places = np.arange(len(classes))
     early = [100 * entry.recall_at_5 for entry in classes]
     axes.barh(places, [100 * entry.top1 for entry in classes], 0.7, color=colour)
-    axes.plot(early, places, linestyle="none", marker="D", markersize=5, color=_INK, clip_on=False)
+    axes.plot(early, places, linestyle="none", marker="D", markersize=5, color=INK, clip_on=False)
     axes.set_yticks(places, [f"{entry.name} ({entry.num_segments})" for entry in classes])
     axes.set_xlim(0, 100)
     # The hardest stands on top.
     axes.set_ylim(max(len(classes), 1) - 0.4, -0.6)
-    axes.set_xlabel("percent; bars: top-1, ◆: recall@5", color=_MUTED)
-    _dress(axes, title, grid="x")
-
-
-def _colours(number: int, first: int = 0) -> list[str]:
-    """Colours for `number` things, beginning with number `first`; they come again when all are used."""
-    return [_COLOURS[(first + place) % len(_COLOURS)] for place in range(number)]
-
-
-def _dress(axes: Any, title: str, grid: str = "y") -> None:
-    """One look for all panels."""
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
-    axes.tick_params(colors=_MUTED, length=0)
-    axes.set_axisbelow(True)
-    axes.grid(axis=grid, color=_RULE)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_RULE)
+    axes.set_xlabel("percent; bars: top-1, ◆: recall@5", color=MUTED)
+    dress(axes, title, grid="x")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llavaction.annotations.vocabulary import Vocabulary
+from llavaction.reports.candidates import refuse_candidates
 from llavaction.reports.distractor_stats.letters import LetterBalance, balance_letters
 from llavaction.sft.samples import Sample, read_samples
 from llavaction.specialists.predictions import TopKPredictions
@@ -57,12 +58,13 @@ def collect_questions(path: Path, vocabulary: Vocabulary, specialists: Mapping[s
         specialists: predictions by name; those without one for each of the questions are left out.
 
     Raises:
-        DataError: when there are no such questions, they have different numbers of options, or their action ids are
-            not those of `vocabulary`.
+        DataError: when there are no such questions, they are candidates, they have different numbers of options, or
+            their action ids are not those of `vocabulary`.
     """
     samples = [sample for sample in read_samples(path) if sample.options]
     if not samples:
         raise DataError(f"{path}: no questions with options in it")
+    refuse_candidates(path, samples)
     numbers = sorted({len(sample.options) for sample in samples})
     if len(numbers) > 1:
         raise DataError(f"{path}: questions with {numbers} options; letters are compared over one number")

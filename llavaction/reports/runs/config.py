@@ -43,7 +43,7 @@ class RunsConfig:
     folder: str = "runs"
     """Folder that is searched; may be given without `folder=`."""
     sort: SortBy = SortBy.STARTED
-    """Order."""
+    """Order of the runs."""
     format: ListFormat = ListFormat.TABLE
     """How the list is written."""
     depth: int = 4

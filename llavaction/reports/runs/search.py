@@ -11,7 +11,7 @@ from llavaction.utils.runs import CONFIG_FILE, RUN_FILE
 
 NO_RUN = "no run in it"
 _MARKS = (RUN_FILE, CONFIG_FILE, LOG_FILE, LINES_FILE, METRICS_FILE)
-_CLOSED = ("train", "evaluate", "merge", "convert")
+_CLOSED = ("train", "evaluate", "evaluate-api", "merge", "convert")
 """Commands whose folders hold nothing but their own."""
 _INNER = ("rows", "evaluations", "wandb", "tensorboard", "profile")
 """Folders inside a run, where its record is broken and does not say whose they are."""

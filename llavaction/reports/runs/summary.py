@@ -114,7 +114,7 @@ def _is_finished(run: RunFolder) -> bool:
     """Whether all is there; most commands write their record at the end."""
     if run.command == "train":
         return (run.path / "checkpoint").is_dir()
-    if run.command == "evaluate":
+    if run.command in ("evaluate", "evaluate-api"):
         return (run.path / METRICS_FILE).is_file()
     if run.command == "annotate":
         manifest = read_json(run.path / "manifest.json")

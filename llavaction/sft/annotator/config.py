@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import ClassVar
 
 from llavaction.annotations.epic_kitchens import Split
+from llavaction.api.config import Structured, VisionServerConfig
 from llavaction.sft.templates import check_template
-from llavaction.utils.enums import StrEnum
-from llavaction.utils.errors import ConfigError
 
 _PLACEHOLDERS = {"caption": {"narration"}, "qa": {"narration", "caption"}}
-_SET_BY_US = {"model", "messages", "response_format", "max_tokens", "max_completion_tokens", "n", "stream"}
-
-
-class Structured(StrEnum):
-    """How the server is told to answer in JSON; the prompt asks for it in words in any case."""
-
-    JSON_SCHEMA = "json_schema"
-    """`response_format` with the schema: the server lets the model write nothing else."""
-    JSON_OBJECT = "json_object"
-    """`response_format` without a schema: some JSON object."""
-    NONE = "none"
-    """Not at all, for servers that know neither."""
-
-
-class OutputLimit(StrEnum):
-    """Name of the request's field that limits the answer."""
-
-    MAX_COMPLETION_TOKENS = "max_completion_tokens"
-    """OpenAI, whose reasoning models refuse the older name."""
-    MAX_TOKENS = "max_tokens"
-    """The older name, which most other servers know."""
 
 
 @dataclass
@@ -60,101 +36,30 @@ class AnnotatorPrompt:
             check_template(f"annotator.prompt.{name}", getattr(self, name), needed)
 
 
-@dataclass
-class AnnotatorConfig:
+@dataclass(kw_only=True)
+class AnnotatorConfig(VisionServerConfig):
     """Which clips are described, by which model, and within what limits."""
 
-    base_url: str
-    """Address of the server's API, for example https://api.openai.com/v1 or http://localhost:8000/v1."""
-    model: str
-    """Name of the model on that server; the paper asked GPT-4o."""
+    SECTION: ClassVar[str] = "annotator"
+    """The section of the configuration that this is, for errors."""
+
     prompt: AnnotatorPrompt
     """Words of both questions."""
-    cache: str
-    """Folder of all replies; several processes may share it, and what is in it is never asked again."""
-    key_variable: str | None = "OPENAI_API_KEY"
-    """Environment variable that holds the key, which is written nowhere; null for servers without keys."""
     split: Split = Split.TRAIN
     """Split whose segments are annotated; the texts are for training."""
     limit: int | None = None
     """Annotate this many segments, drawn by `seed`; a larger limit keeps the smaller one's. null takes all."""
     num_frames: int = 4
     """Frames per clip, the middles of as many equal parts; 4, as in the paper."""
-    short_side: int = 512
-    """Pixels that a frame's short side is reduced to; 512, the side of the tiles that GPT-4o sees."""
-    jpeg_quality: int = 85
-    """1 to 95; at 85 no blocks are seen and a frame has about 60 KB."""
     structured: Structured = Structured.JSON_SCHEMA
     """How JSON is asked for; the schema, with which hardly any answer is invalid."""
     max_output_tokens: int = 1000
     """Longest answer; several times a caption's length, since what is not written costs nothing."""
-    output_limit: OutputLimit = OutputLimit.MAX_COMPLETION_TOKENS
-    """Name under which the server is told `max_output_tokens`; OpenAI's."""
-    extra: dict[str, Any] = field(default_factory=dict)
-    """Further fields of every request, passed on as they are (temperature, seed, top_p); empty leaves all to the
-    server."""
     num_answers: int = 3
     """Answers asked for until one is valid; raise it to try again where all were invalid."""
-    concurrency: int = 8
-    """Requests in flight at most, per process."""
-    requests_per_minute: int | None = 500
-    """Requests per minute at most, per process; 500 is what OpenAI first grants for GPT-4o. null for no limit."""
-    timeout_s: float = 120.0
-    """Seconds that a reply may take as a whole; answers take about ten on a busy server."""
-    max_retries: int = 5
-    """Further tries after a time-out, a cut connection, 429 or 5xx; five wait about half a minute in all."""
-    input_price: float | None = None
-    """Price of a million input tokens in any currency; null where it is not known, as prices change."""
-    output_price: float | None = None
-    """Price of a million output tokens in the same currency."""
-    budget: float | None = None
-    """What one run may spend, in that currency; then it stops and keeps what it has. null for no limit."""
     seed: int = 0
     """Seed of the choice of segments and of the random part of waiting times."""
-    dry_run: bool = False
-    """Only tell how many requests, tokens and how much money it would take; needs no key."""
 
     def __post_init__(self) -> None:
-        self._check_server()
-        for name, least in (
-            ("num_frames", 1),
-            ("short_side", 16),
-            ("max_output_tokens", 1),
-            ("num_answers", 1),
-            ("concurrency", 1),
-            ("max_retries", 0),
-            ("limit", 1),
-            ("requests_per_minute", 1),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"annotator.{name} = {value}: must be {least} or more")
-        if not 1 <= self.jpeg_quality <= 95:
-            raise ConfigError(f"annotator.jpeg_quality = {self.jpeg_quality}: must be 1 to 95")
-        if not 0 < self.timeout_s < float("inf"):
-            raise ConfigError(f"annotator.timeout_s = {self.timeout_s}: must be above 0")
-        self._check_prices()
-
-    def _check_server(self) -> None:
-        address = urlsplit(self.base_url)
-        # What is wrong is not repeated: these are the places where a key may have been put by mistake.
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ConfigError("annotator.base_url: must be an address such as https://api.openai.com/v1")
-        if address.username or address.password or address.query or address.fragment:
-            raise ConfigError("annotator.base_url: must hold no user, password or query; keys go into key_variable")
-        if self.key_variable is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable):
-            raise ConfigError("annotator.key_variable: must be the name of an environment variable, not a key")
-        if not self.model:
-            raise ConfigError("annotator.model is empty; give annotator.model=NAME")
-        if taken := sorted(_SET_BY_US & self.extra.keys()):
-            raise ConfigError(f"annotator.extra sets {taken}, which the annotator sets itself")
-
-    def _check_prices(self) -> None:
-        for name in ("input_price", "output_price", "budget"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise ConfigError(f"annotator.{name} = {value}: must be 0 or more")
-        if (self.input_price is None) != (self.output_price is None):
-            raise ConfigError("annotator.input_price and annotator.output_price come together or not at all")
-        if self.budget is not None and self.input_price is None:
-            raise ConfigError("annotator.budget needs annotator.input_price and annotator.output_price")
+        super().__post_init__()
+        self._check_least(max_output_tokens=1, num_answers=1, limit=1)

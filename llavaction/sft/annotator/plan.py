@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from llavaction.annotations.segments import Segment
-from llavaction.sft.annotator.answers import CaptionAnswer, InvalidAnswer, parse_caption, parse_pairs
+from llavaction.api.answers import InvalidAnswer, look_up
+from llavaction.api.costs import ANSWER_TOKENS, CHARS_PER_TOKEN, Tokens, estimate_input, tokens_of_frame
+from llavaction.api.frames import FrameStore
+from llavaction.api.replies import ReplyCache
+from llavaction.api.requests import ChatRequest
+from llavaction.sft.annotator.answers import CaptionAnswer, parse_caption, parse_pairs
 from llavaction.sft.annotator.config import AnnotatorConfig
-from llavaction.sft.annotator.costs import ANSWER_TOKENS, CHARS_PER_TOKEN, Tokens, estimate_input
-from llavaction.sft.annotator.frames import FrameStore
-from llavaction.sft.annotator.questions import Question, ask_caption, ask_pairs
-from llavaction.sft.annotator.records import ClipAnnotation, Failure, PromptVersion, QaPair, Reason
-from llavaction.sft.annotator.replies import Reply, ReplyCache
+from llavaction.sft.annotator.questions import ask_caption, ask_pairs
+from llavaction.sft.annotator.records import ClipAnnotation, Failure, PromptVersion, QaPair, SegmentReason
 from llavaction.utils.seeding import seed_for
 
-T = TypeVar("T")
-
 Outcome = ClipAnnotation | Failure
-
-
-@dataclass(frozen=True)
-class Known(Generic[T]):
-    """What the cache says about a question.
-
-    Attributes:
-        answer: the first valid answer, None while there is none.
-        num_replies: replies looked at.
-    """
-
-    answer: T | None
-    num_replies: int
 
 
 @dataclass(frozen=True)
@@ -96,24 +82,6 @@ def make_plan(segments: Sequence[Segment], config: AnnotatorConfig, frames: Fram
     return plan
 
 
-def look_up(cache: ReplyCache, question: Question, parse: Callable[[Reply], T], num_answers: int) -> Known[T]:
-    """The first valid answer in the cache.
-
-    Raises:
-        InvalidAnswer: the last one, when all `num_answers` replies are there and none is valid.
-    """
-    for attempt in range(num_answers):
-        reply = cache.read(question, attempt)
-        if reply is None:
-            return Known(None, attempt)
-        try:
-            return Known(parse(reply), attempt + 1)
-        except InvalidAnswer:
-            if attempt + 1 == num_answers:
-                raise
-    raise AssertionError("num_answers is at least 1")
-
-
 def annotation(config: AnnotatorConfig, segment: Segment, caption: str, pairs: tuple[QaPair, ...]) -> ClipAnnotation:
     """The record of a segment with valid answers to both questions."""
     version = PromptVersion(config.prompt.name, config.prompt.version)
@@ -122,7 +90,7 @@ def annotation(config: AnnotatorConfig, segment: Segment, caption: str, pairs: t
 
 def disagreement(segment: Segment, caption: CaptionAnswer) -> Failure:
     """The record of a segment whose label the model does not believe."""
-    return Failure(segment.segment_id, Reason.DISAGREES, caption.caption)
+    return Failure(segment.segment_id, SegmentReason.DISAGREES, caption.caption)
 
 
 def _look_up_segment(
@@ -133,27 +101,27 @@ def _look_up_segment(
         # Frames cost the same whatever they show.
         _add_todo(plan, Todo(segment, None), ask_caption(config, segment, [""] * config.num_frames), config)
         return
-    question = ask_caption(config, segment, hashes)
-    caption = look_up(cache, question, parse_caption, config.num_answers)
+    request = ask_caption(config, segment, hashes)
+    caption = look_up(cache, request, parse_caption, config.num_answers)
     plan.num_cached += caption.num_replies
     if caption.answer is None:
-        _add_todo(plan, Todo(segment, None), question, config)
+        _add_todo(plan, Todo(segment, None), request, config)
         return
     if not caption.answer.agrees:
         plan.outcomes.append(disagreement(segment, caption.answer))
         return
-    question = ask_pairs(config, segment, caption.answer.caption)
-    pairs = look_up(cache, question, parse_pairs, config.num_answers)
+    request = ask_pairs(config, segment, caption.answer.caption)
+    pairs = look_up(cache, request, parse_pairs, config.num_answers)
     plan.num_cached += pairs.num_replies
     if pairs.answer is None:
-        _add_todo(plan, Todo(segment, caption.answer), question, config)
+        _add_todo(plan, Todo(segment, caption.answer), request, config)
         return
     plan.outcomes.append(annotation(config, segment, caption.answer.caption, pairs.answer))
 
 
-def _add_todo(plan: Plan, todo: Todo, question: Question, config: AnnotatorConfig) -> None:
+def _add_todo(plan: Plan, todo: Todo, request: ChatRequest, config: AnnotatorConfig) -> None:
     plan.todo.append(todo)
-    plan.tokens += Tokens(estimate_input(question, config.short_side), ANSWER_TOKENS)
+    plan.tokens += Tokens(estimate_input(request, tokens_of_frame(config)), ANSWER_TOKENS)
     if todo.caption is None:
         unknown = ask_pairs(config, todo.segment, "x" * (ANSWER_TOKENS * CHARS_PER_TOKEN))
-        plan.tokens += Tokens(estimate_input(unknown, config.short_side), ANSWER_TOKENS)
+        plan.tokens += Tokens(estimate_input(unknown, tokens_of_frame(config)), ANSWER_TOKENS)

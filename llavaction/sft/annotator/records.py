@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from llavaction.api.reasons import Reason
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import read_unique
@@ -28,45 +29,13 @@ NUM_PAIRS = 3
 """Questions per caption, as in the paper."""
 
 
-class Reason(StrEnum):
-    """Why a segment has no annotation."""
+class SegmentReason(StrEnum):
+    """Why a segment has no annotation, beside the reasons that a request may have."""
 
     DISAGREES = "disagrees"
     """The model says that the label is wrong."""
-    REFUSED = "refused"
-    """The model or the server's content filter refused to answer."""
-    CUT_OFF = "cut_off"
-    """The answer was longer than `max_output_tokens`."""
-    NO_TEXT = "no_text"
-    """The answer was empty."""
-    NOT_JSON = "not_json"
-    """The answer was not the JSON object that was asked for."""
-    WRONG_FIELDS = "wrong_fields"
-    """The answer was JSON with missing, unknown, empty or wrongly typed fields."""
-    REJECTED = "rejected"
-    """The server said that this request is wrong (400, 413, 422)."""
-    RATE_LIMITED = "rate_limited"
-    """Too many requests (429), to the last try."""
-    SERVER_FAULT = "server_fault"
-    """The server failed (5xx and the like), to the last try."""
-    TIMED_OUT = "timed_out"
-    """No reply within `timeout_s`, to the last try."""
-    NO_CONNECTION = "no_connection"
-    """The server could not be reached or broke the connection off, to the last try."""
-    BAD_REPLY = "bad_reply"
-    """The server sent something that is no chat completion, to the last try."""
     VIDEO = "video"
     """The frames could not be read."""
-
-
-UNANSWERED = (
-    Reason.RATE_LIMITED,
-    Reason.SERVER_FAULT,
-    Reason.TIMED_OUT,
-    Reason.NO_CONNECTION,
-    Reason.BAD_REPLY,
-)
-"""The server is to blame: nothing is cached, and the same command asks again."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +100,7 @@ class Failure:
     """A segment without an annotation, why, and what exactly was said or sent."""
 
     segment_id: str
-    reason: Reason
+    reason: Reason | SegmentReason
     detail: str
 
     def to_row(self) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from llavaction.api.reasons import UNANSWERED
 from llavaction.sft.annotator.asker import Asker
 from llavaction.sft.annotator.config import AnnotatorConfig
 from llavaction.sft.annotator.plan import Plan
 from llavaction.sft.annotator.records import (
     ANNOTATIONS_FILE,
     FAILURES_FILE,
-    UNANSWERED,
     ClipAnnotation,
     Failure,
-    Reason,
+    SegmentReason,
 )
 from llavaction.utils.hashing import content_sha256
 from llavaction.utils.jsonl import dump_line, write_json, write_text
@@ -49,7 +49,7 @@ def write_results(
         "segments": {
             "chosen": plan.num_segments,
             "annotated": len(annotations),
-            "disagreed": reasons.pop(Reason.DISAGREES, 0),
+            "disagreed": reasons.pop(SegmentReason.DISAGREES, 0),
             "failed": {str(reason): number for reason, number in sorted(reasons.items())},
             "missing": num_missing,
         },

@@ -9,7 +9,7 @@ from llavaction.annotations.epic_kitchens import Split
 from llavaction.annotations.segments import Segment
 from llavaction.sft.builders.mqa import MqaBuilder
 from llavaction.sft.prior_actions import PriorConfig, tell
-from llavaction.sft.prompts import PromptsConfig, seconds
+from llavaction.sft.prompts import PromptsConfig
 from llavaction.sft.samples import PriorAction, Role, Sample, Turn, View
 from llavaction.sft.tally import Tally
 from llavaction.utils.seeding import unit_interval
@@ -45,7 +45,7 @@ class TemporalOrderBuilder:
         self._answers = answers
         self._config = config
         self._prompts = prompts
-        self._template = prompts.template("prior_question")
+        prompts.template("prior_question")  # an error at the start if there is none
         self._seed = seed
 
     def build(self, segment: Segment, split: Split, tally: Tally) -> Sample:
@@ -54,7 +54,7 @@ class TemporalOrderBuilder:
         prior = self._prior(segment, split, tally)
         if not prior:
             return replace(sample, sample_id=sample_id, view=self.view)
-        question = Turn(Role.USER, self._question(sample.question, prior))
+        question = Turn(Role.USER, self._prompts.after(sample.question, prior))
         return replace(sample, sample_id=sample_id, view=self.view, turns=(question, *sample.turns[1:]), prior=prior)
 
     def _prior(self, segment: Segment, split: Split, tally: Tally) -> tuple[PriorAction, ...]:
@@ -69,8 +69,3 @@ class TemporalOrderBuilder:
         prior = tell(segment, before, None if split is Split.TRAIN else self._answers)
         tally.count(PRIOR_TOPIC, "told" if prior else "no_answer")
         return prior
-
-    def _question(self, question: str, prior: tuple[PriorAction, ...]) -> str:
-        line = self._prompts.prior_action
-        lines = [line.format(text=action.text, before_s=seconds(action.before_s)) for action in prior]
-        return self._template.format(actions="\n".join(lines), question=question)

@@ -22,6 +22,8 @@ ALL_VIEWS = "all"
 VIEWS: dict[View, str] = {
     View.MQA: "choose the action among several; `options` and `answer_idx` tell which is right",
     View.TEMPORAL_ORDER: "the same, with the actions before it in the question; they are also in `prior`",
+    View.CANDIDATES: "choose among the classes that a model ranks first; they stand by rank, so shuffle them before "
+    "they are shown; `answer_idx` is null where the true class is not among them; not to be trained on",
     View.DIRECT: "name the action in words of one's own",
     View.TEMPORAL_DETECTION: "say when a named action starts and ends in a longer clip; `target` has the times",
     View.CAPTION: "describe the clip in detail; written by a vision-language model",
@@ -35,10 +37,10 @@ FIELDS: dict[str, str] = {
     "view": "what is asked, see above",
     "segment_id": "the annotated segment that it is about; null in replayed conversations",
     "clip": "the stretch of video that is shown, in seconds from the video's start; null where `media` or nothing is",
-    "turns": "the conversation; `role` is `user` or `assistant`, and every second turn is to be learned",
+    "turns": "the conversation; `role` is `user` or `assistant`; each second turn is to be learned, save of candidates",
     "action": "the true verb, noun and action class; null where they are not known",
     "options": "the choices of a question: words, class, the answer that chooses it, and where a wrong one is from",
-    "answer_idx": "the position of the right option; null without options",
+    "answer_idx": "the position of the right option; null where there is none",
     "prior": "earlier actions that the question tells, and how many seconds before the clip each began",
     "target": "the right stretch of time, in seconds from the clip's start; null in other questions",
     "media": "whole files that are shown instead of a clip; U+FFFC in a user's turn is the place of the next one",

@@ -12,6 +12,7 @@ from llavaction.reports.audit.questions import Choice, Question, read_questions,
 from llavaction.sft.samples import Option
 from llavaction.utils.errors import DataError
 from tests.reports.audit.conftest import TEXTS, sample
+from tests.reports.conftest import candidates
 
 
 def test_each_option_has_its_class_and_kinship(questions: list[Question]) -> None:
@@ -34,6 +35,14 @@ def test_samples_without_options_are_passed_over(write_folder: Callable[..., str
     assert list(read_questions([write_folder([sample(0), plain])])) == ["mqa/specialist/P01_01_0"]
     with pytest.raises(DataError, match="no sample has options; give a file of questions"):
         read_questions([write_folder([plain])])
+
+
+def test_candidates_are_refused(write_folder: Callable[..., str]) -> None:
+    path = write_folder([sample(0), candidates(1, TEXTS)])
+
+    with pytest.raises(DataError, match="sample 'q/1' lists candidates in the order of their rank") as caught:
+        read_questions([path])
+    assert str(caught.value).startswith(path)
 
 
 def test_a_question_in_two_files_is_refused(write_folder: Callable[..., str]) -> None:

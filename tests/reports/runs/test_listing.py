@@ -45,8 +45,10 @@ def test_time_is_that_of_all_starts_together(tmp_path: Path) -> None:
     assert (run.name, run.step, run.duration_s) == (tmp_path.name, 4, 190.0)
 
 
-def test_an_evaluation_in_figures(tmp_path: Path) -> None:
-    write_run(tmp_path / "e", "evaluate", minutes=2)
+@pytest.mark.parametrize("command", ["evaluate", "evaluate-api"])
+def test_an_evaluation_in_figures(tmp_path: Path, command: str) -> None:
+    write_run(tmp_path / "e", command, minutes=2)
+    assert listed(tmp_path)["e"].state is RunState.RUNNING
     write_json(tmp_path / "e" / "metrics.json", {"mqa": {"accuracy": 0.7}, "direct": {"exact": 0.1, "action": 0.3}})
     run = listed(tmp_path)["e"]
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llavaction.sft.annotator.answers import CaptionAnswer, InvalidAnswer, parse_caption, parse_pairs
-from llavaction.sft.annotator.records import QaPair, Reason
-from tests.sft.annotator.worlds import reply
+from llavaction.api.answers import InvalidAnswer
+from llavaction.api.reasons import Reason
+from llavaction.sft.annotator.answers import CaptionAnswer, parse_caption, parse_pairs
+from llavaction.sft.annotator.records import QaPair
+from tests.api.worlds import reply
 
 PAIRS = [{"question": f"What is {number}?", "answer": "It is."} for number in range(3)]
 

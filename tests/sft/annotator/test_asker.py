@@ -11,26 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llavaction.sft.annotator.asker import MOST_IN_A_ROW, Asker
-from llavaction.sft.annotator.client import ServerError
-from llavaction.sft.annotator.config import Structured
-from llavaction.sft.annotator.costs import BudgetError
-from llavaction.sft.annotator.records import ClipAnnotation, Failure, PromptVersion, Reason
+from llavaction.api.asking import MOST_IN_A_ROW
+from llavaction.api.client import ServerError
+from llavaction.api.config import Structured
+from llavaction.api.costs import BudgetError
+from llavaction.api.reasons import Reason
+from llavaction.sft.annotator.asker import Asker
+from llavaction.sft.annotator.records import ClipAnnotation, Failure, PromptVersion, SegmentReason
 from llavaction.sft.annotator.results import write_results
 from llavaction.video.encoding import write_h264
 from llavaction.video.layout import VideoConfig
-from tests.sft.annotator.server import COMPLETION_TOKENS, PROMPT_TOKENS, Answer, Asked, Cut, Raw, Server, Slow
-from tests.sft.annotator.worlds import (
-    FPS,
-    NUM_SEGMENTS,
-    SEGMENTS,
-    make_config,
-    make_segment,
-    open_run,
-    reasons,
-    run,
-    write_video,
-)
+from tests.api.server import COMPLETION_TOKENS, PROMPT_TOKENS, Answer, Asked, Cut, Raw, Server, Slow
+from tests.api.worlds import FPS, NUM_SEGMENTS, SEGMENTS, make_segment, write_video
+from tests.sft.annotator.worlds import make_config, open_run, reasons, run
 
 pytestmark = [pytest.mark.usefixtures("short_waits"), pytest.mark.thorough]
 
@@ -90,7 +83,7 @@ def test_trouble_of_every_kind(tmp_path: Path, video: VideoConfig, server: Serve
         "5": Reason.NOT_JSON,
         "6": Reason.REFUSED,
         "7": Reason.WRONG_FIELDS,
-        "8": Reason.DISAGREES,
+        "8": SegmentReason.DISAGREES,
         "9": Reason.CUT_OFF,
     }
     assert len(asker.outcomes) == NUM_SEGMENTS
@@ -309,7 +302,7 @@ def test_a_video_that_breaks_off_is_listed(tmp_path: Path, server: Server) -> No
     asker = run(make_config(tmp_path, server.base_url), video)
     found = [outcome for outcome in asker.outcomes if isinstance(outcome, Failure)]
 
-    assert {failure.reason for failure in found} == {Reason.VIDEO}
+    assert {failure.reason for failure in found} == {SegmentReason.VIDEO}
     assert {failure.segment_id[-1] for failure in found} == {"5", "6", "7", "8", "9"}
     assert "the video ends at 9.00 s" in found[0].detail
 

@@ -9,7 +9,8 @@ import pytest
 from llavaction.config.compose import compose_config
 from llavaction.sft.annotator.config import AnnotatorConfig
 from llavaction.utils.errors import ConfigError
-from tests.sft.annotator.worlds import KEY, PROMPT, make_config
+from tests.api.worlds import KEY
+from tests.sft.annotator.worlds import PROMPT, make_config
 
 NAMES = ("first_person", "third_person", "local")
 

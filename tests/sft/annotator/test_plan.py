@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from llavaction.sft.annotator.costs import ANSWER_TOKENS, Tokens, image_tokens
+from llavaction.api.costs import ANSWER_TOKENS, Tokens, image_tokens
 from llavaction.sft.annotator.plan import choose_segments
 from llavaction.sft.annotator.results import describe_plan
 from llavaction.utils.errors import VideoError
 from llavaction.video.layout import VideoConfig
-from tests.sft.annotator.server import Answer, Asked, Server
-from tests.sft.annotator.worlds import NUM_SEGMENTS, SEGMENTS, make_config, make_segment, open_run, run
+from tests.api.server import Answer, Asked, Server
+from tests.api.worlds import NUM_SEGMENTS, SEGMENTS, make_segment
+from tests.sft.annotator.worlds import make_config, open_run, run
 
 MANY = [make_segment(number) for number in range(200)]
 

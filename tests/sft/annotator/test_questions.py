@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from llavaction.sft.annotator.config import OutputLimit, Structured
+from llavaction.api.config import OutputLimit, Structured
 from llavaction.sft.annotator.questions import ask_caption, ask_pairs
-from tests.sft.annotator.worlds import PROMPT, make_config, make_segment
+from tests.api.worlds import make_segment
+from tests.sft.annotator.worlds import PROMPT, make_config
 
 SEGMENT = make_segment(0, narration="take {odd} plate")
 FRAMES = ["aa", "bb", "aa"]
@@ -36,7 +37,7 @@ def test_pairs_are_asked_for_without_frames(tmp_path: Path) -> None:
 
 def test_frames_are_sent_as_data(tmp_path: Path) -> None:
     question = ask_caption(make_config(tmp_path), SEGMENT, FRAMES)
-    request = question.request({"aa": b"first", "bb": b"second"})
+    request = question.with_frames({"aa": b"first", "bb": b"second"})
     urls = [part["image_url"]["url"] for part in request["messages"][1]["content"][:3]]
 
     assert [base64.b64decode(url.removeprefix("data:image/jpeg;base64,")) for url in urls] == [
@@ -116,3 +117,15 @@ def test_what_does_not_decide_the_reply_is_not_in_the_key(tmp_path: Path, fields
     config = make_config(tmp_path)
 
     assert ask_caption(config, SEGMENT, FRAMES).key(0) == ask_caption(replace(config, **fields), SEGMENT, FRAMES).key(0)
+
+
+def test_replies_that_were_paid_for_are_found_for_ever(tmp_path: Path) -> None:
+    config, segment = make_config(tmp_path), make_segment(0)
+
+    # Whoever changes these makes everybody ask, and pay, again.
+    assert ask_caption(config, segment, ["aa", "bb"]).key(0) == (
+        "25073686e27880fb972bd898f0cb2c03f7180a3ce8baba90ea98c1db918c7fc4"
+    )
+    assert ask_pairs(config, segment, "I do.").key(1) == (
+        "b13e5ba4b750abe810234cc26e75041b665074cf42e990978321690b80f64ee4"
+    )

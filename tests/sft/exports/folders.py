@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ QUESTION = Sample(
     action=ActionLabel(0, 2, 7),
     options=(Option("take plate", 7, "A. take plate"), Option("put plate", 8, "B. put plate")),
     answer_idx=0,
+)
+CANDIDATES = replace(
+    QUESTION,
+    sample_id="candidates/specialist/P01_11_0",
+    view=View.CANDIDATES,
+    turns=turns("Which?\nA. take plate\nB. put plate", "wash plate"),
+    action=ActionLabel(2, 2, 9),
+    options=tuple(replace(option, source="specialist") for option in QUESTION.options),
+    answer_idx=None,
 )
 ORDER = Sample(
     sample_id="order/P01_11_1",
@@ -126,15 +136,22 @@ def samples(draw: st.DrawFn, mixed_media: bool = True) -> Sample:
         paths = draw(st.lists(_images | _videos, max_size=3) if mixed_media else one_kind)
     options = tuple(draw(st.lists(st.builds(Option, _texts, _class_ids, _texts, st.none() | _ids), max_size=3)))
     view = draw(st.sampled_from(View))
+    action = draw(st.none() | st.builds(ActionLabel, _class_ids, _class_ids, _class_ids))
+    answer_idx = draw(st.integers(0, len(options) - 1)) if options else None
+    if view is View.CANDIDATES:
+        options = options or (Option("take plate", 7, "A. take plate", "specialist"),)
+        options = tuple(replace(option, action_id=10 * at) for at, option in enumerate(options))
+        place = draw(st.none() | st.integers(0, len(options) - 1))
+        action, answer_idx = ActionLabel(0, 2, 5 if place is None else 10 * place), place
     return Sample(
         sample_id=draw(_ids),
         view=view,
         segment_id=None if view is View.REPLAY else draw(st.builds("{}_{}".format, _ids, _ids)),
         clip=clip,
         turns=_with_marks(draw, len(paths)),
-        action=draw(st.none() | st.builds(ActionLabel, _class_ids, _class_ids, _class_ids)),
+        action=action,
         options=options,
-        answer_idx=draw(st.integers(0, len(options) - 1)) if options else None,
+        answer_idx=answer_idx,
         prior=tuple(draw(st.lists(st.builds(PriorAction, _ids, _texts, _seconds), max_size=2))),
         target=target,
         media=media(*paths),

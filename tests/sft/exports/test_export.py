@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from llavaction.sft.exports import ExportConfig, ExportFormat, export_samples
-from llavaction.sft.samples import View
+from llavaction.sft.samples import Sample, View
 from llavaction.utils.errors import ConfigError, DataError
-from tests.sft.exports.folders import BOTH, FILES, QUESTION, TEXT, write_folder
+from tests.sft.exports.folders import BOTH, CANDIDATES, FILES, QUESTION, TEXT, write_folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -77,3 +77,26 @@ def test_what_a_format_cannot_say_stops_the_export(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "clips.csv").exists()
     config = ExportConfig(formats=[ExportFormat.DATASETS, ExportFormat.MESSAGES])
     assert export_samples(folder, config, tmp_path / "out")["files"]["messages/train_replay.json"] == 2
+
+
+def test_candidates_are_not_exported_to_be_trained_on(tmp_path: Path) -> None:
+    files = {"validation_mqa.jsonl": [QUESTION], "validation_candidates.jsonl": [CANDIDATES]}
+    folder = write_folder(tmp_path / "sft", files)
+    remedy = r"alone; leave them out with export\.views=\[mqa\], or set formats=\[datasets\]"
+    with pytest.raises(ConfigError, match=f"llava, messages are to train on, .* {remedy}"):
+        export_samples(folder, ExportConfig(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigError, match=r"messages are to train on, .* alone; set formats=\[datasets\]"):
+        config = ExportConfig(formats=[ExportFormat.MESSAGES], views=[View.CANDIDATES])
+        export_samples(folder, config, tmp_path / "out")
+    written = export_samples(folder, ExportConfig(views=[View.MQA]), tmp_path / "out")["files"]
+    assert "llava/validation_mqa.json" in written
+
+
+def test_candidates_come_back_from_parquet(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "sft", {"validation_candidates.jsonl": [CANDIDATES]})
+    export_samples(folder, ExportConfig(formats=[ExportFormat.DATASETS]), tmp_path / "out")
+    (row,) = pq.read_table(tmp_path / "out" / "datasets" / "candidates" / "validation.parquet").to_pylist()
+    assert row["answer_idx"] is None and len(row["options"]) == 2
+    assert Sample.from_row(row) == CANDIDATES
+    assert "`candidates`" in (tmp_path / "out" / "datasets" / "README.md").read_text()

@@ -1,0 +1,1 @@
+"""A language model as judge of descriptions: how well does each agree with what is known about its clip?"""

@@ -1,0 +1,62 @@
+r"""A table for LaTeX, with the rules of booktabs: ``\usepackage{booktabs}`` and UTF-8 input are all it needs."""
+
+from __future__ import annotations
+
+from llavaction.reports.render import explain, parts, row_marks
+from llavaction.reports.table import Cell, Table
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "–": "--",
+        **{raised: rf"\textsuperscript{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    }
+)
+
+
+def to_latex(name: str, table: Table) -> str:
+    """The table as a float with its label ``tab:NAME``; intervals and the paper's figures are set smaller."""
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering",
+        rf"\caption{{{escape(table.title)}}}",
+        rf"\label{{tab:{name}}}",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.columns)}@{{}}}}",
+        r"\toprule",
+        _row(["", *map(escape, table.columns)]),
+        r"\midrule",
+    ]
+    for row, cells in table.rows.items():
+        lines.append(_row([escape(row + row_marks(table, row)), *(_cell(table, cell) for cell in cells)]))
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if sentences := explain(table):
+        lines += [r"\par\smallskip", r"\begin{minipage}{\linewidth}\footnotesize"]
+        lines += [rf"{escape(sentence)}\par" for sentence in sentences]
+        lines.append(r"\end{minipage}")
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX shows it."""
+    return text.translate(_ESCAPES)
+
+
+def _cell(table: Table, cell: Cell) -> str:
+    value, *rest = map(escape, parts(table, cell))
+    return " ".join([value, *(rf"{{\scriptsize {part}}}" for part in rest)])
+
+
+def _row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"

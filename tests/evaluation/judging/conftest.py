@@ -1,0 +1,3 @@
+"""A server that misbehaves when told."""
+
+from tests.api.fixtures import *  # noqa: F403
