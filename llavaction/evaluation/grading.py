@@ -90,6 +90,12 @@ class Grader:
         predicted = predicted or self._classes_of(actions[0])
         return self.row(sample, top_actions=tuple(actions), scores=tuple(scores), predicted=predicted, raw=raw)
 
+    def direct(self, sample: Sample, text: str, actions: Sequence[int], similarities: Sequence[float]) -> Row:
+        """An answer in the model's own words and the classes nearest to it; none where it has no words in common."""
+        if similarities[0] <= 0:
+            return self.row(sample, raw=text)
+        return self.ranking(sample, actions, similarities, raw=text)
+
     def span(self, sample: Sample, text: str) -> Row:
         """A written answer about time.
 

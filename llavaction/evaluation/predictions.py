@@ -11,6 +11,9 @@ from llavaction.evaluation.config import TaskName
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import read_unique
 
+METRICS_FILE = "metrics.json"
+"""Written last into the folder of an evaluation: one with this file is finished."""
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -9,7 +9,7 @@ from llavaction.evaluation.config import MqaMode, OptionOrder, TaskConfig
 from llavaction.sft.prompts import LETTERS, PromptsConfig
 from llavaction.sft.samples import PriorAction, Role, Sample, Turn
 from llavaction.utils.draws import draws_for
-from llavaction.utils.errors import DataError
+from llavaction.utils.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,20 @@ def retell(sample: Sample, texts: Sequence[str] | None, prompts: PromptsConfig |
     prior = tuple(PriorAction(action.segment_id, text, action.before_s) for action, text in told)
     question = words.after(asked, prior) if prior else asked
     return replace(sample, turns=(Turn(Role.USER, question), *sample.turns[1:]), prior=prior)
+
+
+def caption_question(prompts: PromptsConfig | None, task: str) -> str:
+    """The question for a description, in the words that the samples were built with.
+
+    Raises:
+        ConfigError: when these are not known, or have no such question.
+    """
+    if prompts is None:
+        raise ConfigError(
+            f"task {task!r} asks for a description in the words that the samples were built with, and no manifest.json "
+            "beside them tells these; evaluate samples in the folder of `llavaction build-sft`"
+        )
+    return prompts.template("caption_question")
 
 
 def _needed(sample: Sample, prompts: PromptsConfig | None) -> PromptsConfig:

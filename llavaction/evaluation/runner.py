@@ -15,7 +15,7 @@ from llavaction.evaluation.clips import ClipDataset, Loaded, make_loader
 from llavaction.evaluation.config import EvaluationConfig, TaskName
 from llavaction.evaluation.grading import Grader
 from llavaction.evaluation.metrics import task_metrics
-from llavaction.evaluation.predictions import Row
+from llavaction.evaluation.predictions import METRICS_FILE, Row
 from llavaction.evaluation.processes import from_first, wait_for_all
 from llavaction.evaluation.questions import Questions, words_of
 from llavaction.evaluation.row_files import RowFiles
@@ -32,8 +32,6 @@ from llavaction.utils.progress import make_progress
 from llavaction.video.layout import VideoConfig
 
 logger = logging.getLogger(__name__)
-METRICS_FILE = "metrics.json"
-"""Written last: an evaluation with this file is finished."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from llavaction.evaluation.answering import Answerer
 from llavaction.evaluation.config import EvaluationConfig
+from llavaction.evaluation.predictions import METRICS_FILE
 from llavaction.evaluation.processes import from_first
 from llavaction.evaluation.questions import Questions, check_heads, read_questions
-from llavaction.evaluation.runner import METRICS_FILE, EvaluationRun, evaluate
+from llavaction.evaluation.runner import EvaluationRun, evaluate
 from llavaction.model.lora.adapted import AdaptedModel
 from llavaction.model.partitioned import is_partitioned
 from llavaction.processing.processor import Processor

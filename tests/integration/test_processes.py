@@ -10,13 +10,29 @@ from tests.integration.runs import succeed
 pytestmark = pytest.mark.slow
 
 
-def evaluate_arguments(kitchen, checkpoint, output):
+TASKS = ("mqa_random", "mqa_hard", "direct", "head")
+EVERY_TASK = {
+    "orders": "task: mqa, samples: {views}/validation_mqa.jsonl, order: cyclic",
+    "letters": "task: mqa, samples: {views}/validation_mqa.jsonl, mode: letter, order: shuffled",
+    "written": "task: mqa, samples: {views}/validation_mqa.jsonl, mode: generate, order: cyclic",
+    "two_stage": "task: two_stage, samples: {candidates}/validation_candidates.jsonl, num_candidates: [1, 5]",
+    "sequential": "task: sequential, samples: {views}/validation_temporal_order.jsonl",
+    "described": "task: caption_then_answer, samples: {views}/validation_mqa.jsonl",
+    "all_classes": "task: all_classes, samples: {views}/validation_direct.jsonl, text_prior: 0.5",
+    "detection": "task: temporal_detection, samples: {views}/validation_temporal_detection.jsonl",
+    "direct": "task: direct, samples: {views}/validation_direct.jsonl",
+    "caption": "task: caption, samples: {views}/validation_direct.jsonl",
+}
+"""Every kind of task that asks for words, by name."""
+
+
+def evaluate_arguments(kitchen, checkpoint, output, tasks="evaluation=toy_kitchen_head"):
     return [
         "evaluate",
         "paths=demo",
         f"paths.output={kitchen}",
         "video=toy_kitchen",
-        "evaluation=toy_kitchen_head",
+        tasks,
         "evaluation.num_workers=0",
         "evaluation.batch_size=5",
         f"model.checkpoint={checkpoint}",
@@ -31,16 +47,45 @@ def read_rows(folder):
     return rows
 
 
+def assert_same_rows(folder, other_folder, tasks):
+    """All is the same but the time it took, scores up to rounding in float32."""
+    rows, others = read_rows(folder), read_rows(other_folder)
+    assert set(rows) == set(others) == {f"{task}.jsonl" for task in tasks}
+    for name, of_task in rows.items():
+        assert len(of_task) == 12
+        for row, other in zip(of_task, others[name], strict=True):
+            assert row.pop("seconds").keys() == other.pop("seconds").keys()
+            for shown, other_shown in zip(
+                [row, *row.get("trials", [])], [other, *other.get("trials", [])], strict=True
+            ):
+                assert shown.pop("scores", []) == pytest.approx(other_shown.pop("scores", []), abs=1e-4)
+            assert row == other
+
+
 def test_rows_do_not_depend_on_the_processes(kitchen, checkpoint, tmp_path):
     succeed(evaluate_arguments(kitchen, checkpoint, tmp_path / "one"))
     succeed(evaluate_arguments(kitchen, checkpoint, tmp_path / "two"), num_processes=2)
-    one, two = read_rows(tmp_path / "one"), read_rows(tmp_path / "two")
-    assert set(one) == set(two) == {f"{task}.jsonl" for task in ("mqa_random", "mqa_hard", "direct", "head")}
-    for name, rows in one.items():
-        assert len(rows) == 12
-        for row, other in zip(rows, two[name], strict=True):
-            assert row.pop("scores") == pytest.approx(other.pop("scores"), abs=1e-4)
-            assert row == other
+    assert_same_rows(tmp_path / "one", tmp_path / "two", TASKS)
+
+
+def test_nor_do_those_of_any_task_or_on_the_batch_size(kitchen, checkpoint, tmp_path):
+    predictions = f"distractors.validation_file={kitchen}/kitchen/specialists/toy_specialist_validation.json"
+    build = ["build-sft", "paths=demo", f"paths.output={kitchen}", "distractors=specialist", predictions]
+    succeed([*build, "sft=all_views", "sft.splits=[validation]", f"output={tmp_path}/views"])
+    succeed([*build, "sft=candidates", "sft.num_candidates=5", f"output={tmp_path}/candidates"])
+    folders = {"views": f"{tmp_path}/views", "candidates": f"{tmp_path}/candidates"}
+    tasks = [f"+evaluation.tasks.{name}={{{settings.format(**folders)}}}" for name, settings in EVERY_TASK.items()]
+    arguments = [*evaluate_arguments(kitchen, checkpoint, tmp_path, "evaluation=none")[:-1], *tasks]
+    arguments += ["evaluation.max_caption_tokens=8", "evaluation.max_new_tokens=8"]
+    succeed([*arguments, "evaluation.batch_size=1", f"output={tmp_path}/one"])
+    succeed(
+        [*arguments, "evaluation.batch_size=8", "evaluation.tree_size=40", f"output={tmp_path}/two"], num_processes=2
+    )
+    assert_same_rows(tmp_path / "one", tmp_path / "two", EVERY_TASK)
+    metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
+    assert metrics == {
+        name: pytest.approx(of) for name, of in json.loads((tmp_path / "one" / "metrics.json").read_text()).items()
+    }
 
 
 def test_a_stopped_evaluation_goes_on(kitchen, checkpoint, tmp_path):
@@ -51,7 +96,11 @@ def test_a_stopped_evaluation_goes_on(kitchen, checkpoint, tmp_path):
     # As a killed process of three leaves it: some rows, the last one cut.
     whole.rename(tmp_path / "rows" / "mqa_hard.part-1-of-3.jsonl").write_text("".join(lines[:5]) + lines[5][:20])
     succeed(arguments)
-    assert whole.read_text().splitlines(keepends=True) == lines
+    rows, before = ([json.loads(line) for line in text] for text in (whole.read_text().splitlines(), lines))
+    assert rows[:5] == before[:5]
+    for row, other in zip(rows, before, strict=True):
+        assert (row["sample_id"], row["chosen_idx"]) == (other["sample_id"], other["chosen_idx"])
+        assert row["scores"] == pytest.approx(other["scores"], abs=1e-4)
     assert not list(whole.parent.glob("*.part-*"))
 
 

@@ -13,13 +13,12 @@ from llavaction.api.requests import ChatRequest, Message, chat_request, frame_pa
 from llavaction.evaluation.config import EvaluationConfig, TaskConfig, TaskName
 from llavaction.evaluation.contestants.config import ApiConfig
 from llavaction.evaluation.grading import Grader, written_trial
+from llavaction.evaluation.own_answers import as_told, own_answers
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.presentations import present, retell
-from llavaction.evaluation.questions import hash_question
+from llavaction.evaluation.presentations import caption_question, present, retell
 from llavaction.sft.nearest_classes import NearestClasses
 from llavaction.sft.prompts import PromptsConfig
 from llavaction.sft.samples import MEDIA_MARK, Role, Sample, Turn
-from llavaction.utils.errors import ConfigError, DataError
 
 Dialogue = Generator[ChatRequest, str, Row]
 
@@ -81,12 +80,7 @@ def _choices(exam: Exam, sample: Sample, frames: Sequence[str], before: Sequence
 
 
 def _caption_then_answer(exam: Exam, sample: Sample, frames: Sequence[str]) -> Dialogue:
-    if exam.words is None:
-        raise ConfigError(
-            f"task {exam.grader.name!r} asks for a description in the words that the samples were built with, and no "
-            "manifest.json beside them tells these; evaluate samples in the folder of `llavaction build-sft`"
-        )
-    asked = _hinted([Turn(Role.USER, exam.words.template("caption_question"))], exam.api.prompt.caption)
+    asked = _hinted([Turn(Role.USER, caption_question(exam.words, exam.grader.name))], exam.api.prompt.caption)
     text = yield exam.ask(asked, frames, exam.config.max_caption_tokens)
     # The sign that stands for pictures is no word, should a model ever write it.
     return (yield from _choices(exam, sample, frames, [*asked, Turn(Role.ASSISTANT, text.replace(MEDIA_MARK, ""))]))
@@ -94,24 +88,9 @@ def _caption_then_answer(exam: Exam, sample: Sample, frames: Sequence[str]) -> D
 
 def _sequential(exam: Exam, sample: Sample, frames: Sequence[str]) -> Dialogue:
     """The question with the model's own answers to the clips before, which must have been asked about."""
-    told = _told(exam, sample)
+    told = own_answers(sample, exam.history, exam.grader.name)
     row = yield from _choices(exam, retell(sample, told, exam.words), frames)
-    return replace(row, question_sha256=hash_question(sample), told=tuple(told or ()))
-
-
-def _told(exam: Exam, sample: Sample) -> list[str] | None:
-    """The model's own answers to the earlier actions of a question; None when it has none, or one cannot be read."""
-    texts: list[str | None] = []
-    for action in sample.prior:
-        row = exam.history.get(action.segment_id)
-        if row is None:
-            raise DataError(
-                f"sample {sample.sample_id!r} tells the action of segment {action.segment_id!r}, which is not among "
-                f"the questions of task {exam.grader.name!r} before it; ask whole videos (no limit, no num_questions)"
-            )
-        texts.append(None if row.chosen_idx is None else row.options[row.chosen_idx])
-    known = [text for text in texts if text is not None]
-    return known if known and len(known) == len(texts) else None
+    return as_told(row, sample, told)
 
 
 def _direct(exam: Exam, sample: Sample, frames: Sequence[str]) -> Dialogue:
@@ -119,9 +98,7 @@ def _direct(exam: Exam, sample: Sample, frames: Sequence[str]) -> Dialogue:
     assert exam.nearest is not None
     text = yield exam.ask(_hinted(sample.turns[:-1], exam.api.prompt.direct), frames)
     ranked = exam.nearest.rank_scored([text], min(exam.task.top_k, len(exam.grader.classes.actions)))
-    actions, scores = ranked.action_ids[0].tolist(), ranked.similarities[0].tolist()
-    known = scores[0] > 0  # otherwise it has no word in common with any class
-    return exam.grader.ranking(sample, actions, scores, raw=text) if known else exam.grader.row(sample, raw=text)
+    return exam.grader.direct(sample, text, ranked.action_ids[0].tolist(), ranked.similarities[0].tolist())
 
 
 def _temporal_detection(exam: Exam, sample: Sample, frames: Sequence[str]) -> Dialogue:

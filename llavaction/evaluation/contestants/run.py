@@ -24,6 +24,7 @@ from llavaction.evaluation.contestants.results import (
 )
 from llavaction.evaluation.grading import Grader
 from llavaction.evaluation.metrics import task_metrics
+from llavaction.evaluation.predictions import METRICS_FILE
 from llavaction.evaluation.questions import Questions, words_of
 from llavaction.evaluation.row_files import RowFiles
 from llavaction.sft.classes import ClassTable
@@ -34,8 +35,6 @@ from llavaction.utils.progress import make_progress
 from llavaction.video.layout import VideoConfig
 
 logger = logging.getLogger(__name__)
-METRICS_FILE = "metrics.json"
-"""Written last: an evaluation with this file is finished."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llavaction.evaluation.predictions import Row
+from llavaction.evaluation.presentations import caption_question
 from llavaction.evaluation.tasks import choices
 from llavaction.evaluation.tasks.common import Clip, Exam
 from llavaction.sft.samples import MEDIA_MARK, Role, Sample, Turn
-from llavaction.utils.errors import ConfigError
 
 
 def answer(exam: Exam, samples: Sequence[Sample], clips: Sequence[Clip]) -> list[Row]:
@@ -23,12 +23,7 @@ def then_choose(exam: Exam, samples: Sequence[Sample], clips: Sequence[Clip]) ->
     Raises:
         ConfigError: when the samples' prompts have no question for a description.
     """
-    if exam.words is None:
-        raise ConfigError(
-            f"task {exam.grader.name!r} asks for a description in the words that the samples were built with, and no "
-            "manifest.json beside them tells these; evaluate samples in the folder of `llavaction build-sft`"
-        )
-    question = exam.words.template("caption_question")
+    question = caption_question(exam.words, exam.grader.name)
     texts = exam.write(
         [exam.prompt([Turn(Role.USER, question)], clip) for clip in clips], exam.config.max_caption_tokens
     )

@@ -14,12 +14,8 @@ def answer(exam: Exam, samples: Sequence[Sample], clips: Sequence[Clip]) -> list
     assert exam.nearest is not None
     texts = exam.write(exam.questions(samples, clips))
     ranked = exam.nearest.rank_scored(texts, min(exam.task.top_k, len(exam.grader.classes.actions)))
-    rows = []
-    for sample, text, actions, scores in zip(
-        samples, texts, ranked.action_ids.tolist(), ranked.similarities.tolist(), strict=True
-    ):
-        known = scores[0] > 0
-        rows.append(
-            exam.grader.ranking(sample, actions, scores, raw=text) if known else exam.grader.row(sample, raw=text)
-        )
-    return rows
+    nearest = zip(ranked.action_ids.tolist(), ranked.similarities.tolist(), strict=True)
+    return [
+        exam.grader.direct(sample, text, actions, similarities)
+        for sample, text, (actions, similarities) in zip(samples, texts, nearest, strict=True)
+    ]
