@@ -33,6 +33,28 @@ def read_losses(folder):
     return [{name: row[name] for name in ("step", *TERMS)} for row in rows]
 
 
+def read_rows(folder):
+    """The rows of an evaluation by file, without the time that they took."""
+    rows = {}
+    for path in sorted((folder / "rows").iterdir()):
+        rows[path.name] = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows[path.name]:
+            assert row.pop("seconds").keys() == {"load", "encode", "answer"}
+    return rows
+
+
+def assert_same_rows(folder, expected_folder):
+    """The rows of two evaluations are the same, their scores up to rounding in float32."""
+    found, expected = read_rows(folder), read_rows(expected_folder)
+    assert found.keys() == expected.keys()
+    for name, rows in found.items():
+        for row, other in zip(rows, expected[name], strict=True):
+            trials = zip([row, *row.get("trials", [])], [other, *other.get("trials", [])], strict=True)
+            for shown, other_shown in trials:
+                assert shown.pop("scores", []) == pytest.approx(other_shown.pop("scores", []), abs=1e-3)
+            assert row == other
+
+
 def assert_same_losses(folder, expected):
     """The losses of two runs are equal at each step, up to rounding in float32."""
     rows, expected_rows = read_losses(folder), read_losses(expected)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llavaction.testing.processes import run_commands
-from tests.integration.runs import succeed
+from tests.integration.runs import assert_same_rows, read_rows, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -40,32 +40,16 @@ def evaluate_arguments(kitchen, checkpoint, output, tasks="evaluation=toy_kitche
     ]
 
 
-def read_rows(folder):
-    rows = {}
-    for path in sorted((folder / "rows").iterdir()):
-        rows[path.name] = [json.loads(line) for line in path.read_text().splitlines()]
-    return rows
-
-
-def assert_same_rows(folder, other_folder, tasks):
-    """All is the same but the time it took, scores up to rounding in float32."""
-    rows, others = read_rows(folder), read_rows(other_folder)
-    assert set(rows) == set(others) == {f"{task}.jsonl" for task in tasks}
-    for name, of_task in rows.items():
-        assert len(of_task) == 12
-        for row, other in zip(of_task, others[name], strict=True):
-            assert row.pop("seconds").keys() == other.pop("seconds").keys()
-            for shown, other_shown in zip(
-                [row, *row.get("trials", [])], [other, *other.get("trials", [])], strict=True
-            ):
-                assert shown.pop("scores", []) == pytest.approx(other_shown.pop("scores", []), abs=1e-4)
-            assert row == other
+def assert_all_answered(folder, tasks):
+    """Each task has a row for each of the kitchen's segments."""
+    assert {name: len(rows) for name, rows in read_rows(folder).items()} == {f"{task}.jsonl": 12 for task in tasks}
 
 
 def test_rows_do_not_depend_on_the_processes(kitchen, checkpoint, tmp_path):
     succeed(evaluate_arguments(kitchen, checkpoint, tmp_path / "one"))
     succeed(evaluate_arguments(kitchen, checkpoint, tmp_path / "two"), num_processes=2)
-    assert_same_rows(tmp_path / "one", tmp_path / "two", TASKS)
+    assert_all_answered(tmp_path / "one", TASKS)
+    assert_same_rows(tmp_path / "two", tmp_path / "one")
 
 
 def test_nor_do_those_of_any_task_or_on_the_batch_size(kitchen, checkpoint, tmp_path):
@@ -81,7 +65,8 @@ def test_nor_do_those_of_any_task_or_on_the_batch_size(kitchen, checkpoint, tmp_
     succeed(
         [*arguments, "evaluation.batch_size=8", "evaluation.tree_size=40", f"output={tmp_path}/two"], num_processes=2
     )
-    assert_same_rows(tmp_path / "one", tmp_path / "two", EVERY_TASK)
+    assert_all_answered(tmp_path / "one", EVERY_TASK)
+    assert_same_rows(tmp_path / "two", tmp_path / "one")
     metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
     assert metrics == {
         name: pytest.approx(of) for name, of in json.loads((tmp_path / "one" / "metrics.json").read_text()).items()
