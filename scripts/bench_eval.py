@@ -32,6 +32,9 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+# Threads that wait asleep leave the cores to other jobs, whose load all ways then feel alike; read when torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import torch
 from bench_videos import CONFIG, FRAMES_PER_CHUNK, VIDEO_ID, chunk_path, draw_clips, head_camera, machine
 

@@ -102,6 +102,7 @@ BASES = (
     ("llava_ov_7b", "LLaVA-OV-7B", "lmms-lab/llava-onevision-qwen2-7b-ov", "llava_ov_7b"),
     ("llava_ov_0.5b", "LLaVA-OV-0.5B", "lmms-lab/llava-onevision-qwen2-0.5b-ov", "llava_ov_0_5b"),
 )
+LONGEST_LINE = 120
 TRAINED_FRAMES = (8, 16, 32, 64)
 REPORTED_FRAMES = (8, 16)
 
@@ -197,18 +198,18 @@ def render(experiment: EvalExperiment, shares: dict[str, float]) -> str:
         "defaults:",
         "  - override /evaluation: none",
         "evaluation:",
+        "  # Reports compare it.",
+        f"  num_frames: {experiment.num_frames}",
         "  tasks:",
     ]
     for name, task in experiment.tasks.items():
-        values = ", ".join(f"{key}: {value}" for key, value in task.items())
-        lines.append(f"    {name}: {{{values}}}")
+        line = f"    {name}: {{{', '.join(f'{key}: {value}' for key, value in task.items())}}}"
+        in_block = [f"    {name}:", *(f"      {key}: {value}" for key, value in task.items())]
+        lines += [line] if len(line) <= LONGEST_LINE else in_block
     lines += [
         "model:",
         f"  checkpoint: {OUTPUT}/train/{experiment.checkpoint}/checkpoint",
         "  dtype: bfloat16",
-        "video:",
-        "  # What the checkpoint was trained with; reports compare it.",
-        f"  num_frames: {experiment.num_frames}",
         f"output: {OUTPUT}/evaluate/{experiment.name}",
     ]
     return "\n".join(lines) + "\n"

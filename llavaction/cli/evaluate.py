@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 
 def main(overrides: list[str]) -> None:
-    """Evaluate what `overrides` ask for."""
+    """Evaluate what `overrides` ask for.
+
+    Raises:
+        ConfigError: when they set a number of frames where training looks for it.
+    """
+    if any(word.lstrip("+").startswith("video.num_frames=") for word in overrides):
+        raise ConfigError(
+            "an evaluation shows as many frames as its checkpoint was trained with, whatever video.num_frames is; for "
+            "another number set evaluation.num_frames"
+        )
     run(compose_config("evaluate", overrides))
 
 
@@ -55,7 +64,8 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
             if weights.exists():
                 hashes[str(weights)] = file_sha256(weights)
         answerer.classes.save(folder)  # what the ids in the rows mean
-        record_run(folder, "evaluate", resolved_yaml(root), hashes)
+        num_frames = root.evaluation.num_frames or answerer.processor.config.num_frames
+        record_run(folder, "evaluate", resolved_yaml(root), hashes, num_frames=num_frames)
     share_cores(root.evaluation.num_workers)
     questions = read_questions(root.evaluation, answerer.classes, "the checkpoint")
     return evaluate(EvaluationRun(folder, answerer, root.video, root.evaluation, questions, root.encoder))

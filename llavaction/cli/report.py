@@ -9,8 +9,8 @@ from llavaction.annotations.epic_kitchens import load_annotations
 from llavaction.cli.steps import run_steps
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import ReportRoot
-from llavaction.reports.collect import Collected, collect
-from llavaction.reports.figures.draw import draw_figures, extracts_of
+from llavaction.reports.collect import Collected, check_report, collect
+from llavaction.reports.figures.draw import check_figures, draw_figures, extracts_of
 from llavaction.reports.gallery import draw_gallery
 from llavaction.reports.latex import to_latex
 from llavaction.reports.render import to_json, to_markdown, to_terminal
@@ -18,6 +18,7 @@ from llavaction.reports.tables.recognition import Recognition
 from llavaction.reports.tidy import to_csv
 from llavaction.utils.console import output
 from llavaction.utils.errors import ConfigError
+from llavaction.utils.hashing import file_sha256
 from llavaction.utils.jsonl import write_json, write_text
 from llavaction.utils.logs import set_up_logging
 from llavaction.utils.runs import record_run
@@ -42,6 +43,8 @@ def run(root: ReportRoot) -> Collected:
     """
     if not root.report.all_tables:
         raise ConfigError("the report has no rows or columns; choose one with report=NAME, or +report.rows.NAME=FOLDER")
+    check_report(root.report)
+    check_figures(root.report)
     folder = Path(root.output)
     set_up_logging(folder)
     run_steps(root.report.all_steps, folder)
@@ -51,6 +54,7 @@ def run(root: ReportRoot) -> Collected:
     _write_tables(folder, collected, left_out)
     if root.report.gallery.task is not None:
         draw_gallery(root.report.gallery, root.report.rows, root.video, folder / "gallery.png")
+    hashes |= {str(path): file_sha256(path) for path in collected.files}
     record_run(folder, "report", resolved_yaml(root), hashes, figures_left_out=left_out)
     for table in collected.tables.values():
         output.print(to_terminal(table))
@@ -68,7 +72,7 @@ def _recognition(root: ReportRoot) -> tuple[Recognition | None, dict[str, str]]:
     if root.annotations.folder == NO_FOLDER:
         return None, {}
     annotations = load_annotations(root.annotations)
-    return Recognition.of(annotations), annotations.hashes
+    return Recognition.of(annotations), dict(annotations.hashes)
 
 
 def _write_tables(folder: Path, collected: Collected, left_out: dict[str, str]) -> None:

@@ -41,28 +41,37 @@ class Loaded:
 class ClipDataset(Dataset[Loaded]):
     """Each sample's clip, frames at the middles of equal parts."""
 
-    def __init__(self, samples: Sequence[Sample], video: VideoConfig, processor: Processor, bad: BadVideo) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        video: VideoConfig,
+        processor: Processor,
+        bad: BadVideo,
+        num_frames: int | None = None,
+    ) -> None:
+        """`num_frames`: of each clip; None for as many as the processor has."""
         self._samples = samples
         self._clips = ClipLoader(video)
         self._processor = processor
         self._bad = bad
+        self._num_frames = num_frames or processor.config.num_frames
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def __getitem__(self, item: int) -> Loaded:
         start, sample = time.perf_counter(), self._samples[item]
-        clip, config = sample.shown_clip, self._processor.config
+        clip, side = sample.shown_clip, self._processor.config.resolution
         try:
             loaded = self._clips.load(
-                clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=config.num_frames
+                clip.video_id, clip.start_s, clip.stop_s, segment_id=sample.segment_id, num_frames=self._num_frames
             )
         except VideoError as error:
             if self._bad is BadVideo.FAIL:
                 raise VideoError(
                     f"sample {sample.sample_id!r}: {error}; or report such questions: evaluation.bad_video=exclude"
                 ) from error
-            black = torch.zeros((config.num_frames, 3, config.resolution, config.resolution), dtype=torch.uint8)
+            black = torch.zeros((self._num_frames, 3, side, side), dtype=torch.uint8)
             return Loaded(black, str(error), time.perf_counter() - start)
         return Loaded(self._processor.pixels(loaded.frames), None, time.perf_counter() - start)
 

@@ -152,6 +152,9 @@ class EvaluationConfig:
 
     tasks: dict[str, TaskConfig] = field(default_factory=dict)
     """Tasks by the name that reports show."""
+    num_frames: int | None = None
+    """Frames of each clip; null shows as many as the checkpoint was trained with. It is this field, and not
+    `video.num_frames`, that an evaluation looks at."""
     batch_size: int = 1
     """Clips at a time; all options and orders of a clip are answered together with it."""
     num_workers: int = 4
@@ -173,10 +176,12 @@ class EvaluationConfig:
         for name in ("batch_size", "max_new_tokens", "max_caption_tokens", "tree_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"evaluation.{name} = {getattr(self, name)}: must be 1 or more")
+        for name in ("num_questions", "num_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"evaluation.{name} = {value}: must be 1 or more, or null")
         if self.num_workers < 0:
             raise ConfigError(f"evaluation.num_workers = {self.num_workers}: must be 0 or more")
-        if self.num_questions is not None and self.num_questions < 1:
-            raise ConfigError(f"evaluation.num_questions = {self.num_questions}: must be 1 or more, or null")
         for name in self.tasks:
             if not re.fullmatch(r"\w+", name):
                 raise ConfigError(f"evaluation.tasks: {name!r} names files; use letters, digits and underscores")

@@ -103,7 +103,7 @@ class Row:
         Raises:
             DataError: for a missing or unknown field.
         """
-        unknown = row.keys() - {item.name for item in fields(cls)}
+        unknown = row.keys() - _FIELDS
         if unknown:
             raise DataError(f"row {row.get('sample_id')!r}: unknown fields {sorted(unknown)}")
         try:
@@ -113,6 +113,9 @@ class Row:
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"row {row.get('sample_id')!r}: {type(error).__name__}: {error}") from None
+
+
+_FIELDS = {item.name for item in fields(Row)}
 
 
 def _tuples(row: dict[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _exam(run: EvaluationRun, name: str, answered: dict[str, Row]) -> Exam:
 
 def _answer(run: EvaluationRun, exam: Exam, schedule: Schedule) -> Iterator[list[Row]]:
     config = run.evaluation
-    clips = ClipDataset(schedule.samples, run.video, run.answerer.processor, config.bad_video)
+    clips = ClipDataset(schedule.samples, run.video, run.answerer.processor, config.bad_video, config.num_frames)
     with make_progress() as progress:
         bar = progress.add_task(exam.grader.name, total=schedule.num_own)
         for batch, loaded in zip(schedule.batches, make_loader(clips, schedule, config.num_workers), strict=True):

@@ -16,12 +16,12 @@ from llavaction.reports.tables.checks import KnownCell, check_table
 from llavaction.reports.tables.facts import Extract, TaskFacts, read_facts
 from llavaction.reports.tables.fill import Known, fill_table
 from llavaction.reports.tables.recognition import Figures, Recognition
-from llavaction.reports.tables.reported import PACKAGED, read_reported
+from llavaction.reports.tables.reported import PACKAGED, ReportedFigures, read_reported
 from llavaction.reports.tables.run_state import EvaluationFolder
 from llavaction.utils.errors import DataError
 from llavaction.utils.progress import make_progress
 
-__all__ = ["Cell", "Collected", "Table", "collect"]
+__all__ = ["Cell", "Collected", "Table", "check_report", "collect"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,26 @@ class Collected:
         tables: by name.
         extracts: by figure and by the name of its run what `Extract` took; runs without rows are left out.
         missing: run folders that cells name and that are not there.
+        files: what was read: rows and predictions.
     """
 
     tables: dict[str, Table]
     extracts: dict[str, dict[str, Any]]
     missing: tuple[Path, ...]
+    files: tuple[Path, ...]
+
+
+def check_report(config: ReportConfig) -> None:
+    """Make sure that every cell says what it needs, before anything is read or run.
+
+    Raises:
+        ConfigError: when a cell has a run and no task or metric, or names no reported figure.
+    """
+    reported = _read_reported(config)
+    for name, table in config.all_tables.items():
+        for cell in cells_of(name, table):
+            if cell.reported is not None:
+                reported.share(cell.reported)
 
 
 def collect(
@@ -55,7 +70,7 @@ def collect(
             table.
         DataError: when a run that must be there is missing, or the runs of one column answered different questions.
     """
-    reported = read_reported(Path(config.reported) if config.reported else PACKAGED)
+    reported = _read_reported(config)
     cells = {name: list(cells_of(name, table)) for name, table in config.all_tables.items()}
     every = [cell for of_table in cells.values() for cell in of_table]
     for name, table in config.all_tables.items():
@@ -68,11 +83,17 @@ def collect(
     for name, table in config.all_tables.items():
         there = [KnownCell(cell, of) for cell in cells[name] if (of := known.facts_of(cell)) is not None]
         check_table(name, table, there)
-        _warn_of_idle_columns(cells[name], known)
+        if not table.all_runs:
+            _warn_of_idle_columns(cells[name], known)
         tables[name] = fill_table(table, cells[name], known)
     folders = dict.fromkeys(cell.run for cell in every if cell.run is not None)
     missing = tuple(folder for folder in folders if not folder.is_dir())
-    return Collected(tables, {name: _taken(config, name, facts) for name in extracts}, missing)
+    files = (*(of.run.rows_file(of.task) for of in facts.values()), *(known.files or ()))
+    return Collected(tables, {name: _taken(config, name, facts) for name in extracts}, missing, files)
+
+
+def _read_reported(config: ReportConfig) -> ReportedFigures:
+    return read_reported(Path(config.reported) if config.reported else PACKAGED)
 
 
 def _require_runs(cells: Sequence[CellSource]) -> None:

@@ -25,6 +25,9 @@ _ESCAPES = str.maketrans(
     }
 )
 
+_SIDE_BY_SIDE = 4
+"""Columns up to which a figure and its interval stand in one line; in wider tables they stand below one another."""
+
 
 def to_latex(name: str, table: Table) -> str:
     """The table as a float with its label ``tab:NAME``; intervals and the paper's figures are set smaller."""
@@ -55,7 +58,10 @@ def escape(text: str) -> str:
 
 def _cell(table: Table, cell: Cell) -> str:
     value, *rest = map(escape, parts(table, cell))
-    return " ".join([value, *(rf"{{\scriptsize {part}}}" for part in rest)])
+    lines = [value, *(rf"{{\scriptsize {part}}}" for part in rest)]
+    if len(table.columns) <= _SIDE_BY_SIDE or len(lines) == 1:
+        return " ".join(lines)
+    return r"\shortstack[r]{" + r"\\".join(lines) + "}"
 
 
 def _row(cells: list[str]) -> str:

@@ -55,6 +55,7 @@ def test_help_on_ask_shows_its_options(capsys: pytest.CaptureFixture[str]) -> No
     assert ask.OPTIONS in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_can_be_run_as_it_stands(example: str) -> None:
     words = shlex.split(example)

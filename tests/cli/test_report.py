@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from llavaction.cli.main import USER_ERROR, main
+from llavaction.cli.report import run
+from llavaction.config.compose import compose_config
+from llavaction.reports.config import ReportConfig, StepConfig
+from llavaction.utils.errors import ConfigError
 from tests.evaluation.rows import choice
 from tests.reports.evaluations import write_run
 
@@ -79,8 +84,12 @@ def test_a_table_can_be_made_alone(output: Path, name: str) -> None:
 def test_a_table_of_ones_own(output: Path) -> None:
     rows = [f"+report.rows.{name}={output.parent}/evaluate/{name}" for name in STACK]
 
-    assert report(output, *rows, "report.columns={MQA: mqa.accuracy}") == 0
-    assert list(json.loads((output / "results.json").read_text())["results"]["rows"]) == list(STACK)
+    assert report(output, *rows) == 0
+    found = json.loads((output / "results.json").read_text())["results"]["rows"]
+    assert list(found) == list(STACK)
+    assert found[STACK[0]]["MQA"]["value"] == 0.5 and found[STACK[0]]["head verb"]["value"] is None
+    hashes = json.loads((output / "run.json").read_text())["data_sha256"]
+    assert set(hashes) == {f"{output.parent}/evaluate/{name}/rows/mqa.jsonl" for name in STACK}
 
 
 def test_mixed_runs_end_with_one_line_and_no_table(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +101,38 @@ def test_mixed_runs_end_with_one_line_and_no_table(output: Path, capsys: pytest.
     assert "table 'component_stack' mixes runs: mode is generate in" in error and "stack_08_direct" in error
     assert not (output / "results.md").exists()
     assert report(output, "report=paper", "report.tables.component_stack.may_differ=[mode]") == 0
+
+
+def _name_no_figure(config: ReportConfig) -> None:
+    config.tables["main"].rows["GPT-4o, zero-shot"].cells["8 frames"].reported = "main.x"
+
+
+def _repeat_a_number(config: ReportConfig) -> None:
+    config.tables["k_sweep"].columns["K = 2"].num_options = 5
+
+
+def _name_no_column(config: ReportConfig) -> None:
+    config.figures["component_stack"].column = "MQB"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (_name_no_figure, r"reported figure 'main\.x': not in"),
+        (_repeat_a_number, "each needs one of its own"),
+        (_name_no_column, "has no column 'MQB'; did you mean 'MQA'"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_any_step(
+    output: Path, spoil: Callable[[ReportConfig], None], problem: str
+) -> None:
+    root = compose_config("report", ["report=paper", f"paths.output={output.parent}", f"output={output}"])
+    root.report.steps = {"never": StepConfig("build-sft", ["paths.annotations=nowhere"])}
+    spoil(root.report)
+
+    with pytest.raises(ConfigError, match=problem):
+        run(root)
+    assert not output.exists()
 
 
 def test_without_rows_it_says_how_to_choose(output: Path, capsys: pytest.CaptureFixture[str]) -> None:

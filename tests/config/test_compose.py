@@ -68,6 +68,7 @@ def test_every_choice_composes_with_its_command(root: str, chosen: list[str]) ->
     assert type(compose_config(root, [*least, *chosen, *beside])) is ROOTS[root]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_experiment_names_a_command_that_composes(name: str) -> None:
     lines = (config_folder() / "experiment" / f"{name}.yaml").read_text().splitlines()

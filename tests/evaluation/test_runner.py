@@ -25,7 +25,7 @@ class Clips(torch.utils.data.Dataset):
     broken: frozenset[str] = frozenset()
     num_loaded = 0
 
-    def __init__(self, samples, video, processor, bad):
+    def __init__(self, samples, video, processor, bad, num_frames):
         self.samples = samples
         self.bad = bad
 

@@ -82,3 +82,12 @@ def test_a_table_with_all_there_is() -> None:
 
 def test_a_plain_table_has_nothing_below() -> None:
     assert "minipage" not in to_latex("t", TABLE)
+
+
+def test_wide_tables_set_intervals_below_their_figures() -> None:
+    cell = Cell(0.5, 3, low=0.2, high=0.7)
+    wide = Table("T", tuple("abcde"), {"r": (cell,) * 4 + (Cell(0.5, 3),)})
+    text = to_latex("t", wide)
+
+    assert text.count(r"\shortstack[r]{50.0\\{\scriptsize [20.0, 70.0]}}") == 4
+    assert r"& 50.0 \\" in text

@@ -59,6 +59,8 @@ def check_askable(config: EvaluationConfig) -> None:
     Raises:
         ConfigError: naming the task that it cannot, and what to take instead.
     """
+    if config.num_frames is not None:
+        raise ConfigError(f"evaluation.num_frames = {config.num_frames}: a server is shown api.num_frames; set that")
     for name, task in config.tasks.items():
         if task.task not in ASKABLE:
             raise ConfigError(

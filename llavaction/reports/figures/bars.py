@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from llavaction.reports.figures.config import FigureConfig
-from llavaction.reports.pictures import COLOURS, INK, MUTED, dress, new_figure, save_figure
+from llavaction.reports.pictures import COLOURS, INK, MUTED, dress, new_figure, save_figure, wrap
 from llavaction.reports.table import Cell, Table
 from llavaction.utils.errors import ConfigError, nearest
 
@@ -16,17 +17,17 @@ _ROOM_FOR_TEXT = 8
 """Percent that a bar must have to hold its figure."""
 
 
-def shown_cells(config: FigureConfig, table: Table) -> dict[str, Cell]:
-    """The cell of each row: of the asked column, or the last with a figure of ours, or else of the paper.
-
-    Raises:
-        ConfigError: when the table has no such column.
-    """
-    if config.column is not None and config.column not in table.columns:
+def check_column(config: FigureConfig, columns: Collection[str]) -> None:
+    """Raises: ConfigError, when the table has no such column."""
+    if config.column is not None and config.column not in columns:
         raise ConfigError(
             f"figure {config.title!r}: table {config.table!r} has no column {config.column!r}"
-            f"{nearest(config.column, table.columns)}"
+            f"{nearest(config.column, columns)}"
         )
+
+
+def shown_cells(config: FigureConfig, table: Table) -> dict[str, Cell]:
+    """The cell of each row: of the asked column, or the last with a figure of ours, or else of the paper."""
     return {name: _pick(config.column, table, cells) for name, cells in table.rows.items()}
 
 
@@ -46,7 +47,9 @@ def draw_bars(title: str, cells: dict[str, Cell], path: Path) -> None:
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("percent", color=MUTED)
-    dress(axes, title, grid="x")
+    dress(axes, "", grid="x")
+    # Over the names too, which leave the bars little room.
+    figure.suptitle(wrap(title, _WIDTH - 0.5), x=0.02, ha="left", fontsize=11, color=INK)
     figure.legend(frameon=False, labelcolor=INK, loc="outside lower right", ncols=2, fontsize=9)
     save_figure(figure, path)
 

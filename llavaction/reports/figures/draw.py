@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llavaction.reports.collect import Collected
 from llavaction.reports.config import ReportConfig
-from llavaction.reports.figures.bars import draw_bars, shown_cells
+from llavaction.reports.figures.bars import check_column, draw_bars, shown_cells
 from llavaction.reports.figures.config import FROM_ROWS, FROM_TABLES, FigureConfig, FigureKind
 from llavaction.reports.figures.confusion import count_confusions, draw_confusions
 from llavaction.reports.figures.letters import count_letters, draw_letters
@@ -22,6 +22,19 @@ _DRAW_ROWS = {
 }
 
 
+def check_figures(config: ReportConfig) -> None:
+    """Make sure that figures can be drawn from their tables, before anything is read or run.
+
+    Raises:
+        ConfigError: when one asks for a column that its table has not, or cannot be drawn over the columns.
+    """
+    for figure in config.figures.values():
+        if figure.kind is FigureKind.BARS:
+            check_column(figure, config.all_tables[str(figure.table)].columns)
+        elif figure.kind is FigureKind.OVER_K:
+            numbers_of(figure, config.all_tables[str(figure.table)])
+
+
 def extracts_of(config: ReportConfig) -> dict[str, Extract]:
     """What each figure takes from the rows of its runs, by its name."""
     return {name: _extract(figure) for name, figure in config.figures.items() if figure.kind in FROM_ROWS}
@@ -31,9 +44,6 @@ def draw_figures(config: ReportConfig, collected: Collected, folder: Path) -> di
     """Write `NAME.png` for each figure that there is something to draw for; why the others are left out, by name.
 
     A picture of an earlier report is removed where its figure is left out now.
-
-    Raises:
-        ConfigError: when a figure asks for a column that its table has not, or cannot be drawn over.
     """
     left_out = {}
     for name, figure in config.figures.items():

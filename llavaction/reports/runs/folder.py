@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from llavaction.evaluation.predictions import METRICS_FILE
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import read_json
 from llavaction.utils.runs import CONFIG_FILE, RUN_FILE
@@ -18,8 +19,6 @@ from llavaction.utils.runs import CONFIG_FILE, RUN_FILE
 LOG_FILE = "log.txt"
 LINES_FILE = "metrics.jsonl"
 """Log lines of a training run."""
-METRICS_FILE = "metrics.json"
-"""Metrics of a finished evaluation, by task."""
 
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} ", re.MULTILINE)
 _TAIL_BYTES = 1 << 16

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llavaction.reports.runs.folder import LINES_FILE, LOG_FILE, METRICS_FILE
+from llavaction.evaluation.predictions import METRICS_FILE
+from llavaction.reports.runs.folder import LINES_FILE, LOG_FILE
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import read_json
 from llavaction.utils.runs import CONFIG_FILE, RUN_FILE

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from llavaction.reports.runs.folder import METRICS_FILE, Line, RunFolder, read_run, times
+from llavaction.evaluation.predictions import METRICS_FILE
+from llavaction.reports.runs.folder import Line, RunFolder, read_run, times
 from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import DataError
 from llavaction.utils.jsonl import read_json

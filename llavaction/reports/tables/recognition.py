@@ -18,7 +18,7 @@ from llavaction.evaluation.outcomes import answered_rows
 from llavaction.evaluation.predictions import Row
 from llavaction.evaluation.ranks import LARGEST_K, TruthRanks
 from llavaction.evaluation.recognition import PARTS, read_ranks, recognition_metrics
-from llavaction.evaluation.subsets import Subsets, find_subsets
+from llavaction.evaluation.subsets import Subsets, check_ek100_validation, find_subsets
 from llavaction.sft.classes import ClassTable
 from llavaction.specialists.agreement import NOT_RANKED
 from llavaction.specialists.predictions import check_covers
@@ -27,6 +27,7 @@ from llavaction.utils.errors import ConfigError, DataError
 Figures = Mapping[str, Estimate | None]
 """By name of the metric; None where there is nothing to compute it from."""
 
+_EK100_CLASSES = (97, 300)
 _NAME = re.compile(r"(all|unseen|tail)_(verb|noun|action)_(accuracy_at_[15]|mean_class_accuracy)")
 
 
@@ -45,9 +46,16 @@ class Recognition:
 
     @classmethod
     def of(cls, annotations: Annotations) -> Recognition:
-        """That of some annotations."""
-        table = annotations.validation
-        return cls(table, annotations.vocabulary, find_subsets(table, annotations.splits))
+        """That of some annotations.
+
+        Raises:
+            DataError: when they have EK100's classes, and not its validation split as it was published.
+        """
+        table, vocabulary = annotations.validation, annotations.vocabulary
+        subsets = find_subsets(table, annotations.splits)
+        if (len(vocabulary.verbs), len(vocabulary.nouns)) == _EK100_CLASSES:
+            check_ek100_validation(subsets)
+        return cls(table, vocabulary, subsets)
 
     def of_file(self, path: Path) -> Figures:
         """Figures of a file of predictions of any format.

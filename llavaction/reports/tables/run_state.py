@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from llavaction.evaluation.config import CHOICES, TaskName
-from llavaction.reports.runs.folder import METRICS_FILE, RunFolder, read_run
+from llavaction.evaluation.predictions import METRICS_FILE
+from llavaction.reports.runs.folder import RunFolder, read_run
 from llavaction.reports.tables.config import Setting
 from llavaction.utils.errors import DataError
 from llavaction.utils.runs import CONFIG_FILE

@@ -16,7 +16,7 @@ from llavaction.evaluation.predictions import Row, Trial
 from llavaction.reports.collect import collect
 from llavaction.reports.config import ReportConfig
 from llavaction.reports.figures.config import FigureConfig, FigureKind, Part
-from llavaction.reports.figures.draw import draw_figures, extracts_of
+from llavaction.reports.figures.draw import check_figures, draw_figures, extracts_of
 from llavaction.reports.tables.config import CellConfig, ColumnConfig, RowConfig, TableConfig
 from llavaction.utils.errors import ConfigError, DataError
 from tests.evaluation.rows import choice, row
@@ -81,15 +81,15 @@ FROM_ROWS: dict[FigureKind, Callable[[int], list[Row]]] = {
 def every_figure(folder: Path) -> ReportConfig:
     """One figure of each kind, those of rows for two runs."""
     figures = {
-        "bars": FigureConfig(FigureKind.BARS, "Bars", "stack"),
-        "k": FigureConfig(FigureKind.OVER_K, "K", "stack"),
+        "bars": FigureConfig(FigureKind.BARS, f"Bars of {LONG}, {LONG}", "stack"),
+        "k": FigureConfig(FigureKind.OVER_K, f"Lines of {LONG}, {LONG}", "stack"),
     }
     for kind, make in FROM_ROWS.items():
         runs = {
             name: str(write_run(folder / f"{kind}_{name}", {"t": make(seed)}))
             for seed, name in enumerate(("one", LONG))
         }
-        figures[str(kind)] = FigureConfig(kind, f"Title of {kind}", task="t", runs=runs)
+        figures[str(kind)] = FigureConfig(kind, f"Title of {kind}, {LONG}, {LONG}", task="t", runs=runs)
     return report(folder, **figures)
 
 
@@ -209,7 +209,7 @@ def test_a_column_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     config = report(tmp_path, bars=FigureConfig(FigureKind.BARS, "Bars", "stack", column="K=5"))
 
     with pytest.raises(ConfigError, match="has no column 'K=5'; did you mean 'K = 5'"):
-        draw(config, tmp_path)
+        check_figures(config)
 
 
 def test_columns_without_their_number_cannot_be_drawn_over(tmp_path: Path) -> None:
@@ -217,4 +217,4 @@ def test_columns_without_their_number_cannot_be_drawn_over(tmp_path: Path) -> No
     config.tables["stack"].columns["K = 5"].num_options = None
 
     with pytest.raises(ConfigError, match=r"have num_options \[None\]; each needs one of its own"):
-        draw(config, tmp_path)
+        check_figures(config)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llavaction.annotations.epic_kitchens import Annotations
 from llavaction.annotations.segments import SegmentTable
 from llavaction.evaluation.config import TaskName
 from llavaction.evaluation.intervals import Estimate
@@ -139,6 +140,15 @@ def test_segments_without_an_answer_are_left_out_of_both_sides() -> None:
 def test_rows_of_something_else_are_refused(rows: list[Row], error: type[Exception], problem: str) -> None:
     with pytest.raises(error, match=f"rows.jsonl: .*{problem}"):
         recognition().of_rows(rows, CLASSES, "rows.jsonl")
+
+
+def test_the_split_is_the_published_one_where_the_classes_are(ek100: Annotations) -> None:
+    found = Recognition.of(ek100)
+    assert found.subsets.sizes()["unseen"] == 1065
+
+    part = SegmentTable("part.csv", tuple(ek100.validation)[:-1])
+    with pytest.raises(DataError, match="not EK100's validation split"):
+        Recognition.of(replace(ek100, validation=part))
 
 
 def test_ids_that_mean_something_else_are_refused() -> None:
