@@ -190,3 +190,8 @@ sys.exit(", ".join({{"torch", "transformers", "matplotlib", "av", "decord"}} & s
     result = subprocess.run(command, cwd=REPO_ROOT, capture_output=True, text=True, timeout=120)
 
     assert result.returncode == 0, result.stderr
+
+
+def test_an_evaluation_looks_for_its_frames_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "paths.videos=v", "model.checkpoint=c", "video.num_frames=4"]) == USER_ERROR
+    assert "set evaluation.num_frames" in " ".join(capsys.readouterr().err.split())

@@ -71,7 +71,7 @@ def test_a_checkpoint_comes_from_the_command_beside_it(name: str) -> None:
     evaluate = composed(name)
 
     assert evaluate.model.checkpoint == f"{train.output}/checkpoint"
-    assert evaluate.video.num_frames == train.video.num_frames
+    assert evaluate.evaluation.num_frames == train.video.num_frames
 
 
 @pytest.mark.thorough

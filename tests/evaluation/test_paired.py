@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llavaction.evaluation.outcomes import task_estimates
 from llavaction.evaluation.paired import compare_runs, mcnemar_p
 from llavaction.evaluation.predictions import Row
-from llavaction.utils.errors import ConfigError
+from llavaction.utils.errors import ConfigError, DataError
 from tests.evaluation.rows import choice
 from tests.properties import reproducible
 
@@ -108,3 +108,16 @@ def test_pairing_sees_what_separate_intervals_hide() -> None:
 def test_other_questions_or_metrics_are_refused() -> None:
     with pytest.raises(ConfigError, match="no metric 'verb'"):
         compare_runs(run_of([True]), run_of([True]), "verb")
+
+
+def test_questions_without_an_answer_of_both_are_counted_and_left_out() -> None:
+    first, second = run_of([True, False, True, True]), run_of([True, True, False, True])
+    second[3] = replace(second[3], chosen_idx=None, excluded="broken")
+    first[0] = replace(first[0], chosen_idx=None, excluded="broken")
+    comparison = compare_runs(first, second)
+
+    assert (comparison.num_excluded, comparison.num_questions) == (2, 2)
+    assert (comparison.num_first_only, comparison.num_second_only) == (1, 1)
+    gone = [replace(row, excluded="broken") for row in first]
+    with pytest.raises(DataError, match="none of the 4 questions has an answer of both"):
+        compare_runs(first, gone)

@@ -1,11 +1,15 @@
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
 import pytest
 
-from llavaction.evaluation.config import EvaluationConfig, TaskConfig
-from llavaction.evaluation.questions import draw_questions, read_questions
+from llavaction.evaluation.config import EvaluationConfig, TaskConfig, TaskName
+from llavaction.evaluation.questions import check_heads, draw_questions, hash_question, read_questions, words_of
 from llavaction.sft.classes import ClassTable
+from llavaction.sft.prompts import PromptsConfig
 from llavaction.sft.samples import ActionLabel, ClipRef, Role, Sample, Turn, View
 from llavaction.utils.errors import ConfigError, DataError
-from llavaction.utils.jsonl import write_jsonl
+from llavaction.utils.jsonl import write_json, write_jsonl
 
 CLASSES = ClassTable(("take", "put"), ("cup",), ("0:0", "1:0"), {"take cup": "0:0"})
 TURNS = (Turn(Role.USER, "What am I doing?"), Turn(Role.ASSISTANT, "take cup"))
@@ -63,3 +67,29 @@ def test_what_cannot_be_asked_is_refused(tmp_path):
         read_questions(EvaluationConfig(tasks), CLASSES, "the model")
     with pytest.raises(ConfigError, match="num_questions = 0"):
         EvaluationConfig(num_questions=0)
+
+
+def test_a_question_is_known_by_all_that_it_says():
+    (sample,) = make_samples(1)
+    assert hash_question(sample) == hash_question(replace(sample)) and len(hash_question(sample)) == 16
+    for change in ({"clip": ClipRef("P01_01", 0.0, 1.5)}, {"turns": (Turn(Role.USER, "What?"), TURNS[1])}):
+        assert hash_question(replace(sample, **change)) != hash_question(sample)
+
+
+def test_the_words_are_those_of_the_build(tmp_path):
+    assert words_of(tmp_path / "mqa.jsonl") is None
+    manifest = {**{key: {} for key in ("files", "sources", "prompts")}, "seed": 0, "distractors": "random"}
+    for config, problem in (({}, "no prompts in its config"), ({"prompts": {"nmae": "x"}}, "unexpected keyword")):
+        write_json(tmp_path / "manifest.json", {**manifest, "config": config})
+        with pytest.raises(DataError, match=f"{problem}.*build the samples again"):
+            words_of(tmp_path / "mqa.jsonl")
+    words = PromptsConfig(name="mine", mqa_question="{options}", direct_question="What?")
+    write_json(tmp_path / "manifest.json", {**manifest, "config": {"prompts": asdict(words)}})
+    assert words_of(tmp_path / "mqa.jsonl") == words
+
+
+def test_heads_must_be_there():
+    config = EvaluationConfig({"mine": TaskConfig(TaskName.ACTION_HEAD, "x"), "other": TaskConfig(samples="x")})
+    with pytest.raises(ConfigError, match="task 'mine' asks the heads of the action token, and this model has none"):
+        check_heads(config, SimpleNamespace(action_token=None))
+    check_heads(config, SimpleNamespace(action_token=object()))

@@ -44,6 +44,12 @@ def test_what_a_writer_can_do(kind: TaskName) -> None:
     check_askable(EvaluationConfig(tasks={"t": TaskConfig(task=kind, samples="s", **mode)}))
 
 
+def test_frames_are_those_of_the_api_section() -> None:
+    tasks = {"t": TaskConfig(samples="s", mode=MqaMode.GENERATE)}
+    with pytest.raises(ConfigError, match=r"evaluation\.num_frames = 4: a server is shown api\.num_frames"):
+        check_askable(EvaluationConfig(tasks=tasks, num_frames=4))
+
+
 @pytest.mark.parametrize("kind", [kind for kind in TaskName if kind not in ASKABLE])
 def test_tasks_that_look_inside_are_refused(kind: TaskName) -> None:
     with pytest.raises(ConfigError, match=rf"evaluation\.tasks\.t: a task of kind {kind}.*~evaluation\.tasks\.t"):
