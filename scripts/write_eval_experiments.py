@@ -4,7 +4,7 @@ python scripts/write_eval_experiments.py             the files, brought up to da
 python scripts/write_eval_experiments.py --check     exit code 1 when one is missing or is not what is written
 
 The runs stand in the table below; what the paper reports of them is read from the one file that has its figures. Those
-of models behind an API, gpt_4o_*.yaml, are written by hand.
+of models behind an API, gpt_4o.yaml and gpt_4o_mini.yaml, are written by hand.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ COMMANDS = {
             (
                 "llavaction evaluate-api paths.sft=FOLDER paths.videos=FOLDER api.input_price=2.5 api.output_price=10 "
                 "api.dry_run=true",
-                "llavaction evaluate-api experiment=eval/gpt_4o_tim paths.videos=FOLDER",
+                "llavaction evaluate-api experiment=eval/gpt_4o paths.videos=FOLDER",
             ),
         ),
         Command(

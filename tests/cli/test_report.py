@@ -67,7 +67,7 @@ def test_what_is_left_out_is_said(output: Path) -> None:
     left_out = (output / "results.md").read_text().partition("## Left out")[2]
 
     assert "- figure letter_bias: no finished run among" in left_out
-    assert f"- cells of {output.parent}/evaluate/gpt_4o_tim: no such run" in left_out
+    assert f"- cells of {output.parent}/evaluate/gpt_4o: no such run" in left_out
     assert "component_stack" not in left_out
     assert {path.stem for path in output.glob("*.png")} == {"component_stack"}
     assert set(json.loads((output / "run.json").read_text())["figures_left_out"]) == {
