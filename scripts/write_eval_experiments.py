@@ -70,8 +70,13 @@ K_SWEEP: Tasks = {
     "mqa_k20": choose("benchmark_tim_k20"),
 }
 RECOGNITION: Tasks = {
-    name: {"task": task, "samples": samples("avion", "direct")}
-    for name, task in (("head", "action_head"), ("all_classes", "all_classes"), ("direct", "direct"))
+    name: {**settings, "samples": samples("avion", "direct")}
+    for name, settings in {
+        "head": {"task": "action_head"},
+        "all_classes": {"task": "all_classes"},
+        "all_words": {"task": "all_classes", "class_words": "narrations"},
+        "direct": {"task": "direct"},
+    }.items()
 }
 
 

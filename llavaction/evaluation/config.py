@@ -65,6 +65,15 @@ class OptionOrder(StrEnum):
     """In all K rotations, one after another: every option stands at every letter once."""
 
 
+class ClassWords(StrEnum):
+    """Which texts stand for an action class when all are scored."""
+
+    NAME = "name"
+    """The names of its verb and noun: one text for each class."""
+    NARRATIONS = "narrations"
+    """That and every narration that annotators meant it by; their probabilities add up."""
+
+
 class BadVideo(StrEnum):
     """What becomes of a question whose video is missing or broken."""
 
@@ -94,6 +103,8 @@ class TaskConfig:
     top_k: int = 20
     """Likeliest actions that a row keeps; action_head, all_classes and direct only. 20 are enough for distractors in
     training with K up to 10, which are drawn from the top 2K."""
+    class_words: ClassWords = ClassWords.NAME
+    """Which texts stand for a class; all_classes only."""
     text_prior: float = 0.0
     """Weight of the text-only prior, which is taken off: log p(text | clip) - weight * log p(text); all_classes only.
     0 is the plain likelihood, 1 pointwise mutual information."""
@@ -141,6 +152,7 @@ _ONLY_FOR: dict[str, tuple[TaskName, ...]] = {
     "length_normalised": CHOICES,
     "num_candidates": (TaskName.TWO_STAGE,),
     "top_k": (TaskName.ACTION_HEAD, TaskName.ALL_CLASSES, TaskName.DIRECT),
+    "class_words": (TaskName.ALL_CLASSES,),
     "text_prior": (TaskName.ALL_CLASSES,),
 }
 """The kinds of task that look at a field; the other fields are for all."""

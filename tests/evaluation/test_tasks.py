@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from llavaction.evaluation.answering import Answerer
-from llavaction.evaluation.config import EvaluationConfig, MqaMode, OptionOrder, TaskConfig, TaskName
+from llavaction.evaluation.config import ClassWords, EvaluationConfig, MqaMode, OptionOrder, TaskConfig, TaskName
 from llavaction.evaluation.grading import Grader
 from llavaction.evaluation.tasks import TASKS
+from llavaction.evaluation.tasks.all_classes import class_tails
 from llavaction.evaluation.tasks.common import Clip, Exam
 from llavaction.sft.classes import ClassTable
 from llavaction.sft.nearest_classes import NearestClasses
@@ -272,10 +273,30 @@ def test_no_answer_is_of_two_classes(answerer):
     exam = make_exam(answerer, TaskName.ALL_CLASSES)
     exam = dataclasses.replace(exam, grader=dataclasses.replace(exam.grader, classes=classes))
     ids, end = answerer.processor.answer_ids, answerer.processor.end_id
-    assert list(exam.class_tails) == [[*ids("cut onion"), end], ids("cut onion red ring"), ids("cut onion ring")]
-    tails = exam.class_tails
+    tails = class_tails(exam).tails
+    assert list(tails) == [[*ids("cut onion"), end], ids("cut onion red ring"), ids("cut onion ring")]
     for tail in tails:
         assert not any(other[: len(tail)] == tail for other in tails if other is not tail)
+
+
+def test_all_words_for_a_class_count_together(answerer):
+    classes = dataclasses.replace(
+        CLASSES, narrations={"take cup": "1:1", "grab cup": "0:0", "put plate": "1:1", "lay plate down": "1:1"}
+    )
+    exam = make_exam(answerer, TaskName.ALL_CLASSES, class_words=ClassWords.NARRATIONS)
+    exam = dataclasses.replace(exam, grader=dataclasses.replace(exam.grader, classes=classes))
+    (row,) = TASKS[TaskName.ALL_CLASSES](exam, [SAMPLE], [clip(answerer)])
+    (prompt,) = exam.questions([SAMPLE], [clip(answerer)])
+
+    def total(*texts):
+        return torch.tensor([answerer.score([prompt], [[answerer.processor.answer_ids(text)]])[0][0] for text in texts])
+
+    found = dict(zip(row.top_actions, row.scores, strict=True))
+    assert found[0] == pytest.approx(float(total("take cup", "grab cup").logsumexp(0)), abs=1e-4)
+    assert found[1] == pytest.approx(
+        float(total("put down plate", "put plate", "lay plate down").logsumexp(0)), abs=1e-4
+    )
+    assert found[4] == pytest.approx(float(total("wash knife")), abs=1e-4)
 
 
 def test_a_stretch_of_time_is_read(answerer, monkeypatch):

@@ -51,7 +51,12 @@ def test_toy_tables_are_made_from_nothing_and_finished_steps_are_kept(tmp_path):
     assert stack["rows"]["random distractors"]["MQA"]["value"] is None
     assert "left empty" in stack["row_notes"]["captions and answers alone"]
     recognised = tables["ek100_recognition"]["rows"]
-    for row in ("second specialist", "all classes by likelihood", "heads of the action token", "in its own words"):
+    for row in (
+        "second specialist",
+        "all classes by likelihood of all their words",
+        "heads of the action token",
+        "in its own words",
+    ):
         assert 0 <= recognised[row]["action"]["value"] <= 1, row
     sweep = tables["k_sweep"]["rows"]
     bound, choice = (list(sweep[name].values()) for name in list(sweep)[:0:-1])

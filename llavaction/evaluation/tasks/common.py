@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from llavaction.evaluation.answering import Answerer, Prompt
 from llavaction.evaluation.config import EvaluationConfig, TaskConfig
 from llavaction.evaluation.grading import Grader
 from llavaction.evaluation.predictions import Row
-from llavaction.evaluation.prefix_tree import Tails
 from llavaction.sft.nearest_classes import NearestClasses
 from llavaction.sft.prompts import PromptsConfig
 from llavaction.sft.samples import Sample, Turn
@@ -35,7 +33,7 @@ class Exam:
         words: the prompts that the samples were built with; None where nothing beside them tells.
         nearest: finds the classes of free texts.
         history: what the model has answered so far, by segment; `sequential` reads it.
-        priors: scores of all classes without a clip, by the question's ids; `all_classes` keeps them here.
+        kept: what a task works out once for all its questions.
     """
 
     grader: Grader
@@ -44,20 +42,12 @@ class Exam:
     words: PromptsConfig | None = None
     nearest: NearestClasses | None = None
     history: dict[str, Row] = field(default_factory=dict)
-    priors: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
+    kept: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> TaskConfig:
         """The task's settings."""
         return self.grader.task
-
-    @cached_property
-    def class_tails(self) -> Tails:
-        """The text of each action class as tokens; with the end of the answer where another class begins with it."""
-        processor, classes = self.answerer.processor, self.grader.classes
-        texts = [processor.answer_ids(classes.action_text(action_id)) for action_id in range(len(classes.actions))]
-        beginnings = {tuple(ids[:length]) for ids in texts for length in range(1, len(ids))}
-        return Tails([[*ids, processor.end_id] if tuple(ids) in beginnings else ids for ids in texts])
 
     def prompt(self, turns: Iterable[Turn], clip: Clip) -> Prompt:
         """`turns`, the last one a question, about a clip."""
