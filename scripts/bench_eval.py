@@ -12,7 +12,8 @@ classes. Five ways, on the same questions, one after the other and all again, `-
 - plain: batch 1, clips loaded in the main process by the same loader, and for each option the whole prompt with the
   clip's pixels through the whole model, logits everywhere. `plain, features once` encodes the frames once per clip.
 - cyclic: ours in all five orders of the options, which all share one pass over the clip.
-- all classes: ours, the likelihood of each of the 3,806 class texts and its end.
+- all classes: ours, the likelihood of each of the 3,806 class texts; with the real annotations also `all words`, every
+  narration of every class.
 
 Prints medians, the largest difference between the scores of ours and plain, and last a line of JSON: `mqa_ratio` is
 ours / plain in questions/s; `all_class_cost` is the time of one question over all classes over that of one question
@@ -41,7 +42,7 @@ from bench_videos import CONFIG, FRAMES_PER_CHUNK, VIDEO_ID, chunk_path, draw_cl
 from llavaction.annotations.epic_kitchens import AnnotationsConfig, load_annotations
 from llavaction.config.compose import compose_config
 from llavaction.evaluation.answering import Answerer
-from llavaction.evaluation.config import EvaluationConfig, OptionOrder, TaskConfig, TaskName
+from llavaction.evaluation.config import ClassWords, EvaluationConfig, OptionOrder, TaskConfig, TaskName
 from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.evaluation.runner import EvaluationRun, evaluate
 from llavaction.model.build import ClassCounts, new_model
@@ -80,6 +81,8 @@ def main() -> None:
             "cyclic": lambda: bench.ours("cyclic"),
             "all classes": lambda: bench.ours("all_classes"),
         }
+        if bench.classes.narrations:
+            ways["all words"] = lambda: bench.ours("all_words")
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(options.repeats):
             for name, way in ways.items():
@@ -123,6 +126,7 @@ class Bench:
             "mqa": TaskConfig(TaskName.MQA, samples),
             "cyclic": TaskConfig(TaskName.MQA, samples, order=OptionOrder.CYCLIC),
             "all_classes": TaskConfig(TaskName.ALL_CLASSES, samples),
+            "all_words": TaskConfig(TaskName.ALL_CLASSES, samples, class_words=ClassWords.NARRATIONS),
         }
         sizes = {"batch_size": self.options.batch_size, "num_workers": self.options.workers, **changes}
         config = EvaluationConfig({task: settings[task]}, tree_size=self.options.tree_size, **sizes)
@@ -256,7 +260,8 @@ def report(options: argparse.Namespace, bench: Bench, rates: dict[str, float]) -
     bench.ours("mqa")
     pairs = zip(bench.mqa_rows, bench.plain_scores)
     difference = max(abs(a - b) for row, scores in pairs for a, b in zip(row.scores, scores))
-    alone = {task: bench.alone(task) for task in ("mqa", "cyclic", "all_classes")}
+    tasks = ("mqa", "cyclic", "all_classes", *(["all_words"] if bench.classes.narrations else []))
+    alone = {task: bench.alone(task) for task in tasks}
     print(f"{'':24}{'questions/s':>12}{'of plain':>10}")
     for name, rate in rates.items():
         print(f"{name:24}{rate:12.1f}{rate / rates['plain']:10.1f}")
@@ -271,6 +276,7 @@ def report(options: argparse.Namespace, bench: Bench, rates: dict[str, float]) -
         "mqa_ratio_features_once": round(rates["ours"] / rates["plain, features once"], 3),
         "all_class_cost": round(alone["all_classes"][0] / alone["mqa"][0], 3),
         "all_class_cost_answered": round(alone["all_classes"][1] / alone["mqa"][1], 3),
+        **({"all_words_cost": round(alone["all_words"][0] / alone["mqa"][0], 3)} if "all_words" in alone else {}),
         "order_cost": round(alone["cyclic"][0] / alone["mqa"][0], 3),
         "score_difference": difference,
         "num_classes": len(bench.classes.actions),

@@ -7,6 +7,9 @@
 Prints the keys of the configuration that differ, then commit, versions and data (told apart by content), then each
 metric at the end of both runs and where it differs at equal steps, and last the loss step by step. The picture has
 both runs' losses.
+
+Which of two evaluations is better, question by question, with paired intervals and McNemar's test, is what
+`llavaction report report=compare run=runs/evaluate/a other=runs/evaluate/b` tells.
 """
 
 from __future__ import annotations

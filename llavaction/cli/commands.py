@@ -140,10 +140,10 @@ COMMANDS = {
         Command(
             "report",
             "report",
-            "Make tables (Markdown, LaTeX, CSV, JSON) and figures from evaluation runs, beside what the paper reports.",
+            "Make tables (Markdown, LaTeX, CSV, JSON) and figures: of one run, of two side by side, as in the paper.",
             (
+                "llavaction report report=run run=runs/evaluate/mine",
                 "llavaction report report=paper paths.annotations=EK100_FOLDER",
-                "llavaction report +report.rows.mine=runs/evaluate/mine",
             ),
         ),
         Command(

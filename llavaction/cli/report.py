@@ -1,4 +1,7 @@
-"""`llavaction report`: evaluation runs to tables and figures, after the commands that make them, where it has some."""
+"""`llavaction report`: evaluation runs to tables and figures, after the commands that make them, where it has some.
+
+One run alone (report=run) and two side by side (report=compare) need nothing but their rows.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from llavaction.annotations.epic_kitchens import load_annotations
 from llavaction.cli.steps import run_steps
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import ReportRoot
+from llavaction.reports.answers.one_run import collect_run
+from llavaction.reports.answers.two_runs import collect_comparison
 from llavaction.reports.collect import Collected, check_report, collect
+from llavaction.reports.config import ReportConfig, ReportKind
 from llavaction.reports.figures.draw import check_figures, draw_figures, extracts_of
 from llavaction.reports.gallery import draw_gallery
 from llavaction.reports.latex import to_latex
@@ -17,7 +23,7 @@ from llavaction.reports.render import to_json, to_markdown, to_terminal
 from llavaction.reports.tables.recognition import Recognition
 from llavaction.reports.tidy import to_csv
 from llavaction.utils.console import output
-from llavaction.utils.errors import ConfigError
+from llavaction.utils.garbage import paused_collector
 from llavaction.utils.hashing import file_sha256
 from llavaction.utils.jsonl import write_json, write_text
 from llavaction.utils.logs import set_up_logging
@@ -41,15 +47,15 @@ def run(root: ReportRoot) -> Collected:
         ConfigError: when there is nothing to report, or a step, a cell or a figure names what does not exist.
         DataError: when runs of one table cannot be compared, or one that must be there is missing.
     """
-    if not root.report.all_tables:
-        raise ConfigError("the report has no rows or columns; choose one with report=NAME, or +report.rows.NAME=FOLDER")
+    root.report.check_said()
     check_report(root.report)
     check_figures(root.report)
     folder = Path(root.output)
     set_up_logging(folder)
     run_steps(root.report.all_steps, folder)
     recognition, hashes = _recognition(root)
-    collected = collect(root.report, recognition, extracts_of(root.report))
+    with paused_collector():
+        collected = _collect(root.report, recognition)
     left_out = draw_figures(root.report, collected, folder)
     _write_tables(folder, collected, left_out)
     if root.report.gallery.task is not None:
@@ -59,17 +65,29 @@ def run(root: ReportRoot) -> Collected:
     for table in collected.tables.values():
         output.print(to_terminal(table))
         output.print()
-    for name, reason in left_out.items():
-        logger.info("no figure %s: %s", name, reason)
+    for kind, reasons in (("table", collected.no_tables), ("figure", left_out)):
+        for name, reason in reasons.items():
+            logger.info("no %s %s: %s", kind, name, reason)
     if collected.missing:
         logger.info("%d runs are not there; %s lists them", len(collected.missing), folder / "results.md")
     logger.info("wrote %s", folder)
     return collected
 
 
+def _collect(config: ReportConfig, recognition: Recognition | None) -> Collected:
+    if config.kind is ReportKind.RUN:
+        return collect_run(config, recognition)
+    if config.kind is ReportKind.COMPARE:
+        return collect_comparison(config)
+    return collect(config, recognition, extracts_of(config))
+
+
 def _recognition(root: ReportRoot) -> tuple[Recognition | None, dict[str, str]]:
-    """By which rankings are judged, and the hashes of the annotation files; nothing without annotations."""
-    if root.annotations.folder == NO_FOLDER:
+    """By which rankings are judged, and the hashes of the annotation files; nothing without annotations.
+
+    Two runs are compared by the metrics of their tasks alone.
+    """
+    if root.annotations.folder == NO_FOLDER or root.report.kind is ReportKind.COMPARE:
         return None, {}
     annotations = load_annotations(root.annotations)
     return Recognition.of(annotations), dict(annotations.hashes)
@@ -87,5 +105,6 @@ def _write_tables(folder: Path, collected: Collected, left_out: dict[str, str]) 
 
 def _gaps(collected: Collected, left_out: dict[str, str]) -> list[str]:
     """What is not in the tables and figures, and why."""
-    gaps = [f"figure {name}: {reason}" for name, reason in left_out.items()]
+    gaps = [f"table {name}: {reason}" for name, reason in collected.no_tables.items()]
+    gaps += [f"figure {name}: {reason}" for name, reason in left_out.items()]
     return [*gaps, *(f"cells of {run}: no such run" for run in collected.missing)]

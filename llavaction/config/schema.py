@@ -192,8 +192,18 @@ class ReportRoot:
     annotations: AnnotationsConfig = MISSING
     video: VideoConfig = MISSING
     report: ReportConfig = MISSING
+    run: str | None = None
+    """Evaluation run folder that report=run and report=compare are about; the short form of report.run."""
+    other: str | None = None
+    """Second run folder of report=compare; the short form of report.other."""
     output: str = MISSING
     """Folder of the tables and the pictures."""
+
+    def __post_init__(self) -> None:
+        for name in ("run", "other"):
+            value = getattr(self, name)
+            if value is not None and getattr(self.report, name) != value:
+                raise ConfigError(f"{name}={value} does nothing in this report; choose report=run or report=compare")
 
 
 @dataclass

@@ -14,9 +14,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from llavaction.evaluation.intervals import Estimate, estimate_mean
-from llavaction.evaluation.outcomes import answered_rows, outcomes_of, video_ids
+from llavaction.evaluation.intervals import NUM_RESAMPLES, Estimate, estimate_mean
+from llavaction.evaluation.outcomes import answered_rows, outcomes_of, shown_trials, video_ids
 from llavaction.evaluation.predictions import Row
+from llavaction.evaluation.questions import hash_question
 from llavaction.sft.samples import Sample
 from llavaction.utils.errors import DataError
 
@@ -51,16 +52,34 @@ def break_down(
         DataError: when there are no rows, or one has no such key.
     """
     rows = answered_rows(rows)
-    right, videos = outcomes_of(rows, metric), video_ids(rows)
+    return estimate_groups(outcomes_of(rows, metric), video_ids(rows), list(map(key_of, rows)), metric, seed=seed)
+
+
+def estimate_groups(
+    outcomes: np.ndarray,
+    videos: Sequence[str],
+    keys: Sequence[Key],
+    metric: str,
+    *,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> dict[Key, Estimate]:
+    """The mean of each group of `outcomes` `[N]` with its interval, by key in rising order.
+
+    Args:
+        videos, keys: N of each.
+    """
     groups: dict[Key, list[int]] = {}
-    for number, row in enumerate(rows):
-        groups.setdefault(key_of(row), []).append(number)
-    return {
-        key: estimate_mean(
-            right[np.array(groups[key])], [videos[number] for number in groups[key]], seed, metric, str(key)
+    for number, key in enumerate(keys):
+        groups.setdefault(key, []).append(number)
+    estimates = {}
+    for key in sorted(groups):
+        numbers = groups[key]
+        clusters = [videos[number] for number in numbers]
+        estimates[key] = estimate_mean(
+            outcomes[np.array(numbers)], clusters, seed, metric, str(key), num_resamples=num_resamples
         )
-        for key in sorted(groups)
-    }
+    return estimates
 
 
 def verb_of(row: Row) -> int:
@@ -74,14 +93,41 @@ def noun_of(row: Row) -> int:
 
 
 def position_of(row: Row) -> int:
-    """Where the right answer stands among the options, from 0.
+    """Where the right answer stood among the options as they were shown, from 0.
 
     Raises:
-        DataError: when the row has no options.
+        DataError: when the row has no options, or they were shown several times.
     """
     if row.answer_idx is None:
         raise DataError(f"row {row.sample_id!r} has no options, and so no position of the answer")
-    return row.answer_idx
+    trials = shown_trials(row)
+    if len(trials) > 1:
+        raise DataError(f"row {row.sample_id!r} was shown {len(trials)} times, its answer at more than one position")
+    return trials[0].order.index(row.answer_idx)
+
+
+def check_samples(rows: Sequence[Row], samples: Mapping[str, Sample], hashes: Mapping[str, str]) -> None:
+    """Make sure that `samples`, by their id, are what the rows answer.
+
+    Args:
+        hashes: those of `question_hashes`. Rows of older versions tell none; their options are compared.
+
+    Raises:
+        DataError: naming a row that answers none of them, or another question.
+    """
+    for row in rows:
+        if not row.question_sha256:
+            _sample_of(row, samples)
+        elif row.question_sha256 != hashes.get(row.sample_id):
+            raise DataError(
+                f"row {row.sample_id!r} answers another question than the sample of its id asks; they are of different "
+                "builds"
+            )
+
+
+def question_hashes(samples: Mapping[str, Sample]) -> dict[str, str]:
+    """What the rows that answer samples have as `question_sha256`, by their id."""
+    return {sample_id: hash_question(sample) for sample_id, sample in samples.items()}
 
 
 def length_bin_of(
@@ -120,7 +166,7 @@ def _sample_of(row: Row, samples: Mapping[str, Sample]) -> Sample:
     sample = samples.get(row.sample_id)
     if sample is None:
         raise DataError(f"row {row.sample_id!r} answers none of the {len(samples)} samples; give the file it was asked")
-    # Options may have been shuffled before they were shown.
-    if sorted(option.text for option in sample.options) != sorted(row.options):
+    # Options may have been shuffled before they were shown, and heads are not shown any.
+    if row.options and sorted(option.text for option in sample.options) != sorted(row.options):
         raise DataError(f"row {row.sample_id!r} has other options than its sample; they are of different builds")
     return sample

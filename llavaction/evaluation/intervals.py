@@ -44,7 +44,9 @@ class Estimate:
     num_clusters: int
 
 
-def estimate_mean(values: np.ndarray, clusters: Sequence[str], seed: int, *name: str | int) -> Estimate:
+def estimate_mean(
+    values: np.ndarray, clusters: Sequence[str], seed: int, *name: str | int, num_resamples: int = NUM_RESAMPLES
+) -> Estimate:
     """The mean of `values` `[N]`.
 
     Args:
@@ -63,7 +65,7 @@ def estimate_mean(values: np.ndarray, clusters: Sequence[str], seed: int, *name:
     sums = np.bincount(codes[order], weights=values[order])
     totals = np.bincount(codes)
     interval_of = share_interval if values.dtype == bool else ratio_interval
-    low, high = interval_of(sums, totals, seed, *name) or (None, None)
+    low, high = interval_of(sums, totals, seed, *name, num_resamples=num_resamples) or (None, None)
     return Estimate(math.fsum(values) / len(values), low, high, len(values), len(totals))
 
 

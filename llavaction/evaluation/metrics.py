@@ -20,6 +20,8 @@ from llavaction.evaluation.outcomes import (
 from llavaction.evaluation.predictions import Row
 from llavaction.utils.errors import DataError
 
+NO_CAPTION_SCORES = 'descriptions are scored with pycocoevalcap; pip install "llavaction[captions]"'
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,16 +33,36 @@ def task_metrics(rows: Sequence[Row]) -> dict[str, float]:
     Raises:
         DataError: when there are no rows, they are of several kinds, or none has an answer.
     """
-    kind = kind_of(rows)
+    kind_of(rows)  # Raises where kinds are mixed, among questions without an answer too.
     answered = answered_rows(rows)
     counts: dict[str, float] = {"num_questions": len(answered)}
     if len(answered) < len(rows):
         counts["num_excluded"] = len(rows) - len(answered)
-    if kind is TaskName.CAPTION and not can_score_captions():
-        logger.warning('the descriptions are saved, but not scored: pip install "llavaction[captions]"')
+    metrics = computable_metrics(answered)
+    if not metrics:
+        logger.warning("the descriptions are saved, but not scored: %s", NO_CAPTION_SCORES)
         return counts
-    shares = {metric: float(outcomes_of(answered, metric).mean()) for metric in outcomes_for(answered)}
-    return {**counts, **shares, **_BESIDE.get(kind, lambda rows: {})(answered)}
+    shares = {metric: float(outcomes_of(answered, metric).mean()) for metric in metrics}
+    return {**counts, **shares, **figures_beside(answered)}
+
+
+def computable_metrics(rows: Sequence[Row]) -> list[str]:
+    """The metrics of these rows; none of descriptions where the library that scores them is not installed.
+
+    Raises:
+        DataError: when there are no rows, or they are of several kinds.
+    """
+    is_unscored = kind_of(rows) is TaskName.CAPTION and not can_score_captions()
+    return [] if is_unscored else list(outcomes_for(rows))
+
+
+def figures_beside(rows: Sequence[Row]) -> dict[str, float]:
+    """What stands beside the metrics of answered rows: chance, letter bias, and counts of what could not be read.
+
+    Raises:
+        DataError: when there are no rows, or they are of several kinds.
+    """
+    return _BESIDE.get(kind_of(rows), lambda rows: {})(rows)
 
 
 def letter_shares(rows: Sequence[Row]) -> np.ndarray:

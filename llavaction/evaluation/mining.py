@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from llavaction.evaluation.config import RANKINGS
+from llavaction.evaluation.config import RANKINGS, TaskName
 from llavaction.evaluation.predictions import Row, read_rows
 from llavaction.specialists.predictions import TopKPredictions
 from llavaction.utils.errors import DataError
+
+SCORED = (TaskName.ALL_CLASSES, TaskName.ACTION_HEAD)
+"""Tasks that score every action by its log-likelihood; those of written answers are similarities of texts."""
 
 
 def mined_predictions(path: Path) -> TopKPredictions:
@@ -28,6 +31,25 @@ def mined_predictions(path: Path) -> TopKPredictions:
             raise DataError(
                 f"{path}: row {row.sample_id!r} of task {row.task!r} ranks no actions of its own, but the candidates "
                 "that it was shown; only rows of a task of kind action_head, all_classes or direct do"
+            )
+    return ranked_predictions(str(path), rows)
+
+
+def scored_predictions(path: Path) -> TopKPredictions:
+    """The actions that a model ranked by their log-likelihoods, such as a submission to the challenge is made of.
+
+    Args:
+        path: JSONL rows of a task of kind `all_classes` or `action_head`.
+
+    Raises:
+        DataError: when rows are of another kind, or as in `ranked_predictions`.
+    """
+    rows = read_rows(path)
+    for row in rows:
+        if row.kind not in SCORED:
+            raise DataError(
+                f"{path}: row {row.sample_id!r} is of task {row.task!r} of kind {row.kind}, which does not score "
+                f"actions by their log-likelihood; take a task of kind {' or '.join(SCORED)}"
             )
     return ranked_predictions(str(path), rows)
 

@@ -11,44 +11,58 @@ from llavaction.evaluation.intervals import Estimate, estimate_mean
 from llavaction.evaluation.outcomes import outcomes_of, video_ids
 from llavaction.evaluation.predictions import Row
 from llavaction.evaluation.same_questions import align_questions
-from llavaction.utils.errors import ConfigError, DataError
+from llavaction.utils.errors import DataError
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How the second run differs from the first.
+class RightWrong:
+    """Questions by who is right.
 
     Attributes:
-        num_both, num_first_only, num_second_only, num_neither: questions by who is right.
-        num_excluded: questions that at least one of them has no answer to, and that no figure is about.
-        difference: of the shares right, second minus first, with a paired interval clustered by video: both runs are
-            taken on the same draws of videos. Without ends where they are right on the same questions.
         p_value: of McNemar's exact test, see `mcnemar_p`.
     """
 
-    metric: str
     num_both: int
     num_first_only: int
     num_second_only: int
     num_neither: int
-    num_excluded: int
-    difference: Estimate
     p_value: float
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """How the second run differs from the first, over the questions that both have an answer to.
+
+    Attributes:
+        first, second: the metric of each run.
+        difference: second minus first, with a paired interval clustered by video: both runs are taken on the same draws
+            of videos. Without ends where every draw gives the same difference, as where they are right on the same
+            questions.
+        num_excluded: questions that at least one of them has no answer to, and that no figure is about.
+        right_wrong: None for a metric that counts shares, such as an overlap in time: there is no one right.
+    """
+
+    metric: str
+    first: Estimate
+    second: Estimate
+    difference: Estimate
+    num_excluded: int
+    right_wrong: RightWrong | None
 
     @property
     def num_questions(self) -> int:
-        return self.num_both + self.num_first_only + self.num_second_only + self.num_neither
+        return self.difference.num_rows
 
 
-def compare_runs(
+def compare_answers(
     first: Sequence[Row],
     second: Sequence[Row],
     metric: str = "accuracy",
     *,
     names: tuple[str, str] = ("the first run", "the second run"),
     seed: int = 0,
-) -> Comparison:
-    """Compare two runs question by question.
+) -> PairedComparison:
+    """Compare the answers of two runs question by question.
 
     Args:
         first, second: rows in any order.
@@ -56,31 +70,36 @@ def compare_runs(
         names: of the runs, for errors.
 
     Raises:
-        ConfigError: when the task has no such metric, or it counts shares.
+        ConfigError: when the task has no such metric.
         DataError: when they did not answer the same questions.
     """
     pairs = zip(first, align_questions(first, second, names))
-    answered = [(mine, other) for mine, other in pairs if mine.excluded is None and other.excluded is None]
+    answered = [pair for pair in pairs if all(row.excluded is None for row in pair)]
     num_excluded = len(first) - len(answered)
     if not answered:
         raise DataError(f"{names[0]} and {names[1]}: none of the {len(first)} questions has an answer of both")
     first, second = [mine for mine, _ in answered], [other for _, other in answered]
-    rights, others = outcomes_of(first, metric), outcomes_of(second, metric)
-    if rights.dtype != bool or others.dtype != bool:
-        raise ConfigError(
-            f"metric {metric!r} of task {first[0].task!r} counts shares; McNemar's test needs right and wrong: choose "
-            "another metric"
-        )
-    gains = others.astype(np.int64) - rights
-    first_only, second_only = int((gains == -1).sum()), int((gains == 1).sum())
-    return Comparison(
+    mine, others = outcomes_of(first, metric), outcomes_of(second, metric)
+    videos = video_ids(first)
+    is_right_or_wrong = mine.dtype == others.dtype == bool
+    return PairedComparison(
         metric=metric,
-        num_both=int((rights & others).sum()),
+        first=estimate_mean(mine, videos, seed, "metric", metric),
+        second=estimate_mean(others, videos, seed, "metric", metric),
+        difference=estimate_mean(others.astype(float) - mine, videos, seed, "difference", metric),
+        num_excluded=num_excluded,
+        right_wrong=_count(mine, others) if is_right_or_wrong else None,
+    )
+
+
+def _count(first: np.ndarray, second: np.ndarray) -> RightWrong:
+    """The 2 x 2 table of two bool arrays `[N]`, and its test."""
+    first_only, second_only = int((first & ~second).sum()), int((~first & second).sum())
+    return RightWrong(
+        num_both=int((first & second).sum()),
         num_first_only=first_only,
         num_second_only=second_only,
-        num_neither=int((~rights & ~others).sum()),
-        num_excluded=num_excluded,
-        difference=estimate_mean(gains, video_ids(first), seed, "difference", metric),
+        num_neither=int((~first & ~second).sum()),
         p_value=mcnemar_p(first_only, second_only),
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from llavaction.reports.config import ReportConfig
+from llavaction.reports.figures.config import FigureConfig
 from llavaction.reports.table import Cell, Table
 from llavaction.reports.tables.cells import CellSource, Place, cells_of
 from llavaction.reports.tables.checks import KnownCell, check_table
@@ -18,7 +19,6 @@ from llavaction.reports.tables.fill import Known, fill_table
 from llavaction.reports.tables.recognition import Figures, Recognition
 from llavaction.reports.tables.reported import PACKAGED, ReportedFigures, read_reported
 from llavaction.reports.tables.run_state import EvaluationFolder
-from llavaction.utils.errors import DataError
 from llavaction.utils.progress import make_progress
 
 __all__ = ["Cell", "Collected", "Table", "check_report", "collect"]
@@ -34,13 +34,18 @@ class Collected:
         tables: by name.
         extracts: by figure and by the name of its run what `Extract` took; runs without rows are left out.
         missing: run folders that cells name and that are not there.
-        files: what was read: rows and predictions.
+        files: what was read: rows, predictions, samples.
+        figures: what is to be drawn, by name.
+        no_tables, no_figures: those that cannot be made from the answers of a run, by name, and why.
     """
 
     tables: dict[str, Table]
     extracts: dict[str, dict[str, Any]]
     missing: tuple[Path, ...]
     files: tuple[Path, ...]
+    figures: Mapping[str, FigureConfig] = field(default_factory=dict)
+    no_tables: Mapping[str, str] = field(default_factory=dict)
+    no_figures: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_report(config: ReportConfig) -> None:
@@ -89,7 +94,8 @@ def collect(
     folders = dict.fromkeys(cell.run for cell in every if cell.run is not None)
     missing = tuple(folder for folder in folders if not folder.is_dir())
     files = (*(of.run.rows_file(of.task) for of in facts.values()), *(known.files or ()))
-    return Collected(tables, {name: _taken(config, name, facts) for name in extracts}, missing, files)
+    taken = {name: _taken(config, name, facts) for name in extracts}
+    return Collected(tables, taken, missing, files, figures=config.figures)
 
 
 def _read_reported(config: ReportConfig) -> ReportedFigures:
@@ -98,13 +104,7 @@ def _read_reported(config: ReportConfig) -> ReportedFigures:
 
 def _require_runs(cells: Sequence[CellSource]) -> None:
     for folder in dict.fromkeys(cell.run for cell in cells if cell.run is not None):
-        run = EvaluationFolder(folder)
-        if not (folder / "rows").is_dir():
-            raise DataError(
-                f"{folder}: no rows of an evaluation in it; run `llavaction evaluate output={folder}` first"
-            )
-        if run.is_unfinished:
-            raise DataError(f"{folder}: the evaluation is not finished; its command goes on where it was stopped")
+        EvaluationFolder(folder).require_finished()
 
 
 def _read_rows(

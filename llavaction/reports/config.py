@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
 
 from llavaction.reports.figures.config import FigureConfig
 from llavaction.reports.tables.config import Setting, TableConfig, simple_table
+from llavaction.utils.enums import StrEnum
 from llavaction.utils.errors import ConfigError, nearest
 
 SIMPLE = "results"
 """Name of the table that `report.rows` and `report.columns` make."""
+
+
+class ReportKind(StrEnum):
+    """What a report is about."""
+
+    TABLES = "tables"
+    """Tables and figures of any runs, as the report spells them out."""
+    RUN = "run"
+    """Everything that the answers of one run tell: all metrics, where it is right, figures."""
+    COMPARE = "compare"
+    """Two runs, question by question."""
+
+
+OF_ANSWERS = (ReportKind.RUN, ReportKind.COMPARE)
+_ONLY_FOR: dict[str, tuple[ReportKind, ...]] = {
+    "run": OF_ANSWERS,
+    "other": (ReportKind.COMPARE,),
+    "tasks": OF_ANSWERS,
+    "num_classes": (ReportKind.RUN,),
+}
+"""The kinds of report that look at a field; the other fields are for tables."""
 
 
 @dataclass
@@ -50,6 +73,16 @@ class StepConfig:
 class ReportConfig:
     """Tables and figures of evaluation runs."""
 
+    kind: ReportKind = ReportKind.TABLES
+    """What it is about."""
+    run: str | None = None
+    """Evaluation run folder; kinds run and compare. report=run and report=compare take it from `run=FOLDER`."""
+    other: str | None = None
+    """Folder of a second run, compared with the first; kind compare. report=compare takes it from `other=FOLDER`."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks that are shown; kinds run and compare. Empty takes all that the runs have."""
+    num_classes: int = 20
+    """Verbs and nouns with a row of their own, the most frequent ones; the rest stands together. Kind run."""
     title: str = "Results"
     """Heading of the table of `rows` and `columns`."""
     rows: dict[str, str] = field(default_factory=dict)
@@ -73,6 +106,9 @@ class ReportConfig:
     """What every step of a command gets before its own overrides, by the command."""
 
     def __post_init__(self) -> None:
+        self._refuse_idle()
+        if self.num_classes < 2:
+            raise ConfigError(f"report.num_classes = {self.num_classes}: must be 2 or more")
         for name, metric in self.columns.items():
             if not all(metric.partition(".")):
                 raise ConfigError(f"report.columns: {name!r} is {metric!r}; must be task.metric, such as mqa.accuracy")
@@ -92,6 +128,29 @@ class ReportConfig:
                 raise ConfigError(
                     f"report.figures.{name}: no table {figure.table!r}{nearest(figure.table, self.all_tables)}"
                 )
+
+    def _refuse_idle(self) -> None:
+        for item in fields(self):
+            default = item.default if item.default_factory is MISSING else item.default_factory()
+            heeded = _ONLY_FOR.get(item.name, (ReportKind.TABLES,))
+            if item.name != "kind" and self.kind not in heeded and getattr(self, item.name) != default:
+                raise ConfigError(
+                    f"report.{item.name} does nothing in a report of kind {self.kind}; it is for {', '.join(heeded)}: "
+                    f"choose report={heeded[0] if heeded[0] in OF_ANSWERS else 'NAME'}"
+                )
+
+    def check_said(self) -> None:
+        """Raises: ConfigError, when the report has nothing to show: no run, the same twice, or no rows and columns."""
+        if self.kind is ReportKind.TABLES and not self.all_tables:
+            raise ConfigError(
+                "the report has no rows or columns; choose one with report=NAME, or +report.rows.NAME=FOLDER"
+            )
+        if self.kind in OF_ANSWERS and self.run is None:
+            raise ConfigError(f"a report of kind {self.kind} needs the folder of an evaluation: run=FOLDER")
+        if self.kind is ReportKind.COMPARE and self.other is None:
+            raise ConfigError("a report of kind compare needs a second evaluation: other=FOLDER")
+        if self.run and self.other and Path(self.run).resolve() == Path(self.other).resolve():
+            raise ConfigError(f"report.run and report.other are both {self.run}; a run does not differ from itself")
 
     @property
     def all_steps(self) -> dict[str, StepConfig]:

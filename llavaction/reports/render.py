@@ -61,7 +61,11 @@ def show(cell: Cell) -> str:
     """A share in percent with one decimal, a count as it is; a dash where there is none."""
     if cell.value is None:
         return NOTHING
-    return _percent(cell.value) if cell.is_share else f"{cell.value:.0f}"
+    shown = _in_unit(cell, cell.value)
+    # A p-value is never 0.
+    return (
+        f"<{10**-cell.decimals:.{cell.decimals}f}" if cell.value > 0 and cell.decimals and not float(shown) else shown
+    )
 
 
 def parts(table: Table, cell: Cell) -> Iterator[str]:
@@ -69,14 +73,16 @@ def parts(table: Table, cell: Cell) -> Iterator[str]:
     numbers = table.footnotes()
     yield show(cell) + marks([numbers[note] for note in cell.notes])
     if cell.low is not None and cell.high is not None:
-        yield f"[{_percent(cell.low)}, {_percent(cell.high)}]"
+        yield f"[{_in_unit(cell, cell.low)}, {_in_unit(cell, cell.high)}]"
     if cell.reported is not None:
         yield f"({_percent(cell.reported)})"
 
 
 def _below_one_another(table: Table, cell: Cell) -> str:
     """The parts of a cell as lines, with a short form of the interval."""
-    return "\n".join(part.strip("[]").replace(", ", "–") for part in parts(table, cell))
+    # A dash would be taken for the sign of a number below 0.
+    between = " to " if cell.low is not None and cell.low < 0 else "–"
+    return "\n".join(part.strip("[]").replace(", ", between) for part in parts(table, cell))
 
 
 def row_marks(table: Table, name: str) -> str:
@@ -97,6 +103,10 @@ def explain(table: Table, where: str = "In brackets") -> list[str]:
     if table.source is not None:
         sentences.append(f"In parentheses: {table.source}.")
     return [*sentences, *(f"{marks([number])} {text}." for text, number in table.footnotes().items())]
+
+
+def _in_unit(cell: Cell, value: float) -> str:
+    return _percent(value) if cell.is_share else f"{value:.{cell.decimals}f}"
 
 
 def _percent(share: float) -> str:

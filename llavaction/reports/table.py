@@ -13,6 +13,7 @@ class Cell:
     Shares lie between 0 and 1, counts (metrics named `num_...`) are whole numbers.
 
     Attributes:
+        decimals: shown of what is no share; 0 for counts.
         low, high: ends of the 95 % interval; None where there is none.
         num_videos: clusters that the interval was drawn from.
         num_excluded: questions without an answer, which are not among the others.
@@ -24,6 +25,7 @@ class Cell:
     value: float | None
     num_questions: int
     is_share: bool = True
+    decimals: int = 0
     low: float | None = None
     high: float | None = None
     num_videos: int = 0

@@ -13,7 +13,7 @@ COLUMNS = (
     *("table", "row", "column", "value", "low", "high", "num_questions", "num_videos", "num_excluded"),
     *("paper", "run", "unit", "notes"),
 )
-"""`paper` is the reported figure; `unit` is percent or count."""
+"""`paper` is the reported figure; `unit` is percent, count or number (a score or a p-value)."""
 _DECIMALS = 4
 
 
@@ -32,19 +32,22 @@ def to_csv(tables: Mapping[str, Table]) -> str:
 
 
 def _fields(cell: Cell) -> dict[str, Any]:
+    unit = "percent" if cell.is_share else "number" if cell.decimals else "count"
     counts = {name: getattr(cell, name) for name in ("num_questions", "num_videos", "num_excluded")}
     return {
-        "value": _number(cell.value, cell.is_share),
-        "low": _number(cell.low, cell.is_share),
-        "high": _number(cell.high, cell.is_share),
+        "value": _number(cell.value, unit),
+        "low": _number(cell.low, unit),
+        "high": _number(cell.high, unit),
         **(counts if cell.value is not None else {}),
-        "paper": _number(cell.reported, True),
+        "paper": _number(cell.reported, "percent"),
         "run": cell.run or "",
-        "unit": "percent" if cell.is_share else "count",
+        "unit": unit,
     }
 
 
-def _number(value: float | None, is_share: bool) -> str:
+def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    return f"{round(100 * value, _DECIMALS):g}" if is_share else f"{value:.0f}"
+    if unit == "percent":
+        return f"{round(100 * value, _DECIMALS):g}"
+    return f"{value:.0f}" if unit == "count" else f"{value:g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 from llavaction.evaluation.breakdowns import (
     LengthBin,
     break_down,
+    check_samples,
     distractor_kind_of,
+    estimate_groups,
     length_bin_of,
     noun_of,
     position_of,
+    question_hashes,
     verb_of,
 )
+from llavaction.evaluation.predictions import Trial
 from llavaction.sft.samples import ClipRef, Option, Role, Sample, Turn, View
 from llavaction.utils.errors import ConfigError, DataError
 from tests.evaluation.rows import choice, heads
@@ -67,6 +72,19 @@ def test_groups_make_up_the_whole(answers: list[tuple[int, int, int]]) -> None:
     assert groups == break_down(rows[::-1], verb_of)
 
 
+def test_fewer_resamples_change_the_interval_alone() -> None:
+    outcomes, videos = np.arange(40) % 3 == 0, [f"P01_{number // 4:02}" for number in range(40)]
+    many, few = (
+        estimate_groups(outcomes, videos, ["all"] * 40, "m", num_resamples=number)["all"] for number in (2_000, 200)
+    )
+
+    assert (
+        (many.value, many.num_rows, many.num_clusters) == (few.value, few.num_rows, few.num_clusters) == (0.35, 40, 10)
+    )
+    assert many.low is not None and few.low is not None and many.low == pytest.approx(few.low, abs=0.03)
+    assert many == estimate_groups(outcomes, videos, ["all"] * 40, "m")["all"]
+
+
 @pytest.mark.parametrize(
     ("length_s", "name"),
     [
@@ -108,6 +126,30 @@ def test_other_metrics() -> None:
         break_down(rows, verb_of)
     with pytest.raises(DataError, match="'q/0' has no options"):
         break_down(rows, position_of, "noun")
+
+
+def test_a_position_is_that_of_the_shown_letter() -> None:
+    shown = Trial((3, 0, 1, 2, 4), chosen_idx=0)
+
+    assert position_of(choice(0, 0, answer_idx=3, trials=(shown,))) == 0
+    assert position_of(choice(0, 0, answer_idx=0, trials=(shown,))) == 1
+    with pytest.raises(DataError, match="'q/0' was shown 2 times, its answer at more than one position"):
+        position_of(choice(0, 0, trials=(shown, Trial((0, 1, 2, 3, 4), chosen_idx=0))))
+
+
+def test_rows_of_another_build_are_found_by_the_hash() -> None:
+    samples = by_id(sample(0), sample(1))
+    hashes = question_hashes(samples)
+    rows = [choice(number, 0, question_sha256=hashes[f"q/{number}"]) for number in range(2)]
+
+    check_samples(rows, samples, hashes)
+    for wrong in (choice(0, 0, question_sha256=hashes["q/1"]), choice(7, 0, question_sha256=hashes["q/1"])):
+        with pytest.raises(DataError, match="answers another question than the sample of its id asks"):
+            check_samples([*rows, wrong], samples, hashes)
+    # Without a hash, as older rows are, by their options.
+    check_samples([choice(0, 0), heads(1, 1, 2, 3)], samples, hashes)
+    with pytest.raises(DataError, match="'q/0' has other options than its sample"):
+        check_samples([choice(0, 0, num_options=4)], samples, hashes)
 
 
 def test_rows_of_other_samples_are_refused() -> None:

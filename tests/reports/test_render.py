@@ -141,3 +141,31 @@ def test_terminal_sets_what_belongs_to_a_figure_below_it() -> None:
     below = " ".join(word for line in words[row + 4 :] for word in line)
     assert "In parentheses: as reported: somewhere." in below
     assert "² nobody wrote captions." in below
+
+
+NUMBERS = Table(
+    "Numbers",
+    ("score", "p", "difference"),
+    {
+        "a": (
+            Cell(0.0774, 9, is_share=False, decimals=3, low=0.0561, high=0.1004),
+            Cell(3e-7, 9, is_share=False, decimals=4),
+            Cell(-0.011, 9, low=-0.033, high=0.011),
+        ),
+        "b": (Cell(0.0, 9, is_share=False, decimals=3), Cell(0.0433, 9, is_share=False, decimals=4), Cell(0.02, 9)),
+    },
+)
+
+
+def test_numbers_that_are_no_shares_have_their_own_decimals() -> None:
+    lines = to_markdown(NUMBERS).splitlines()
+
+    # No p-value is 0, however small, and a perfect score is.
+    assert lines[4] == "| a | 0.077 [0.056, 0.100] | <0.0001 | -1.1 [-3.3, 1.1] |"
+    assert lines[5] == "| b | 0.000 | 0.0433 | 2.0 |"
+
+
+def test_an_interval_below_zero_has_no_dash_on_the_terminal() -> None:
+    words = lines_of(NUMBERS)
+
+    assert words[words.index(["a", "0.077", "<0.0001", "-1.1"]) + 1] == ["0.056–0.100", "-3.3", "to", "1.1"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llavaction.reports.table import Cell, Table
 from llavaction.reports.tidy import COLUMNS, to_csv
-from tests.reports.test_render import TABLE, WHOLE
+from tests.reports.test_render import NUMBERS, TABLE, WHOLE
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -60,6 +60,15 @@ def test_counts_stay_counts() -> None:
     line = read(to_csv({"t": table}))[0]
 
     assert (line["value"], line["unit"]) == ("1234567", "count")
+
+
+def test_numbers_keep_their_digits() -> None:
+    lines = read(to_csv({"t": NUMBERS}))
+
+    assert [(line["value"], line["unit"]) for line in lines[:3]] == [
+        *(("0.0774", "number"), ("3e-07", "number"), ("-1.1", "percent"))
+    ]
+    assert (lines[0]["low"], lines[2]["low"]) == ("0.0561", "-3.3")
 
 
 @given(st.floats(0, 1), st.text(max_size=8), st.text(max_size=8))

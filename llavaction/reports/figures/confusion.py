@@ -12,11 +12,10 @@ import numpy as np
 
 from llavaction.evaluation.outcomes import answered_rows
 from llavaction.evaluation.predictions import Row
+from llavaction.reports.class_names import class_names
 from llavaction.reports.figures.config import Part
 from llavaction.reports.pictures import INK, MUTED, new_figure, save_figure, wrap
 from llavaction.reports.tables.run_state import EvaluationFolder
-from llavaction.sft.classes import ClassTable
-from llavaction.text.class_texts import noun_text, verb_text
 from llavaction.utils.errors import DataError
 
 OTHER, NOTHING_READ = "other", "none"
@@ -64,7 +63,7 @@ def count_confusions(rows: Sequence[Row], run: EvaluationFolder, part: Part, num
     for row in rows:
         answer = other + 1 if row.predicted is None else number_of.get(row.predicted[place], other)
         counts[number_of.get(row.truth[place], other), answer] += 1
-    labels = [*_names(ClassTable.load(run.path), part, shown), OTHER, NOTHING_READ]
+    labels = [*class_names(run, part, shown), OTHER, NOTHING_READ]
     answers = [number for number in range(other + 2) if number < other or counts[:, number].any()]
     truths = [number for number in range(other + 1) if number < other or counts[number].any()]
     return Confusion(
@@ -72,12 +71,6 @@ def count_confusions(rows: Sequence[Row], run: EvaluationFolder, part: Part, num
         tuple(labels[number] for number in answers),
         counts[np.ix_(truths, answers)],
     )
-
-
-def _names(classes: ClassTable, part: Part, class_ids: Sequence[int]) -> list[str]:
-    """Classes in plain words."""
-    keys, in_words = (classes.verbs, verb_text) if part is Part.VERB else (classes.nouns, noun_text)
-    return [in_words(keys[class_id]) for class_id in class_ids]
 
 
 def draw_confusions(title: str, runs: Mapping[str, Confusion], path: Path) -> None:
@@ -101,7 +94,9 @@ def _draw_panel(axes: Any, title: str, confusion: Confusion) -> None:
     for row, column in zip(*np.nonzero(shares >= _LEAST_SHOWN)):
         share = shares[row, column]
         colour = "white" if share > 0.5 else INK
-        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
+        text = axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
+        # It lies inside its field, and need not be measured to lay the panels out.
+        text.set_in_layout(False)
     axes.set_xticks(range(len(confusion.answers)), confusion.answers, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(
         range(len(confusion.truths)), [f"{name} ({total:,})" for name, total in zip(confusion.truths, totals)]

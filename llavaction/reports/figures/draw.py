@@ -37,7 +37,7 @@ def check_figures(config: ReportConfig) -> None:
 
 def extracts_of(config: ReportConfig) -> dict[str, Extract]:
     """What each figure takes from the rows of its runs, by its name."""
-    return {name: _extract(figure) for name, figure in config.figures.items() if figure.kind in FROM_ROWS}
+    return {name: extract_of(figure) for name, figure in config.figures.items() if figure.kind in FROM_ROWS}
 
 
 def draw_figures(config: ReportConfig, collected: Collected, folder: Path) -> dict[str, str]:
@@ -45,8 +45,10 @@ def draw_figures(config: ReportConfig, collected: Collected, folder: Path) -> di
 
     A picture of an earlier report is removed where its figure is left out now.
     """
-    left_out = {}
-    for name, figure in config.figures.items():
+    left_out = dict(collected.no_figures)
+    for name in left_out:
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    for name, figure in collected.figures.items():
         path = folder / f"{name}.png"
         if figure.kind in FROM_TABLES:
             reason = _draw_table(config, figure, collected, path)
@@ -58,7 +60,8 @@ def draw_figures(config: ReportConfig, collected: Collected, folder: Path) -> di
     return left_out
 
 
-def _extract(figure: FigureConfig) -> Extract:
+def extract_of(figure: FigureConfig) -> Extract:
+    """What a figure of `FROM_ROWS` takes from the rows of a run."""
     if figure.kind is FigureKind.LETTERS:
         return count_letters
     if figure.kind is FigureKind.RELIABILITY:

@@ -16,8 +16,7 @@ from llavaction.evaluation.same_questions import QUESTION_FIELDS
 from llavaction.reports.tables.config import SameBy
 from llavaction.reports.tables.recognition import Recognition, is_recognition
 from llavaction.reports.tables.run_state import EvaluationFolder
-from llavaction.sft.classes import ClassTable
-from llavaction.utils.errors import ConfigError, DataError, nearest
+from llavaction.utils.errors import ConfigError, nearest
 
 Extract = Callable[[Sequence[Row], EvaluationFolder], Any]
 """What a figure takes from rows."""
@@ -65,16 +64,11 @@ def read_facts(
         ConfigError: when the task has no such metric.
         DataError: when the rows are none, or cannot give what is asked.
     """
-    path = run.rows_file(task)
-    rows = read_rows(path)
-    try:
+    rows = read_rows(run.rows_file(task))
+    with run.naming(task):
         kind = kind_of(rows)
         values = _values(rows, run, task, metrics, recognition)
         taken = {name: extract(rows, run) for name, extract in extracts.items()}
-    except (ConfigError, DataError) as error:
-        # Most of what looks at rows does not know where they are from.
-        text = str(error)
-        raise type(error)(text if text.startswith(str(run.path)) else f"{path}: {text}") from None
     sizes = {len(row.options) for row in rows}
     return TaskFacts(
         run=run,
@@ -97,7 +91,7 @@ def _values(
     outcomes = outcomes_for(answered)
     values: dict[str, Estimate | float | None] = {metric: None for metric in metrics if is_recognition(metric)}
     if values and recognition is not None:
-        figures = recognition.of_rows(rows, ClassTable.load(run.path), str(run.rows_file(task)))
+        figures = recognition.of_rows(rows, run.classes, str(run.rows_file(task)))
         values = {metric: figures[metric] for metric in values}
     videos = video_ids(answered)
     for metric in outcomes.keys() & set(metrics):

@@ -1,0 +1,1 @@
+"""One evaluation run, or two side by side: all that their answers tell."""
