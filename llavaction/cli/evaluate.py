@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llavaction.cli.checkpoints import usable_checkpoint
+from llavaction.cli.same_config import refuse_other_config
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import EvaluateRoot
 from llavaction.sft.classes import ClassTable
@@ -14,7 +15,7 @@ from llavaction.utils.errors import ConfigError
 from llavaction.utils.hashing import file_sha256
 from llavaction.utils.logs import set_up_logging
 from llavaction.utils.processes import process_rank
-from llavaction.utils.runs import CONFIG_FILE, record_run
+from llavaction.utils.runs import record_run
 
 # torch takes seconds to import, which --help and a mistyped key should not cost.
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(root: EvaluateRoot) -> dict[str, dict[str, float]]:
     from llavaction.processing.threads import share_cores
 
     join_processes()
-    _refuse_other_config(root, folder)
+    refuse_other_config(root, folder)
     wait_for_all()
     samples = [Path(task.samples) for task in root.evaluation.tasks.values()]
     checkpoint = usable_checkpoint(root.model.checkpoint, ClassTable.load(samples[0].parent) if samples else None)
@@ -78,13 +79,3 @@ def pick_device() -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-
-
-def _refuse_other_config(root: EvaluateRoot, folder: Path) -> None:
-    """Rows of two configurations must not meet in one folder."""
-    path = folder / CONFIG_FILE
-    if path.exists() and path.read_text(encoding="utf-8") != resolved_yaml(root):
-        raise ConfigError(
-            f"{path} differs from this configuration; its rows would be mixed with others: choose another folder with "
-            "output=FOLDER, or delete this one"
-        )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from llavaction.cli.same_config import FREE, refuse_other_config
 from llavaction.config.compose import compose_config, resolved_yaml
 from llavaction.config.schema import EvaluateApiRoot
 from llavaction.evaluation.contestants.config import check_askable
@@ -18,17 +15,15 @@ from llavaction.utils.console import output
 from llavaction.utils.errors import ConfigError
 from llavaction.utils.hashing import file_sha256
 from llavaction.utils.logs import set_up_logging
-from llavaction.utils.plain import plain
 from llavaction.utils.processes import num_processes
-from llavaction.utils.runs import CONFIG_FILE, record_run
+from llavaction.utils.runs import record_run
 
-FREE = {
+MAY_CHANGE = {
+    **FREE,
     "api": (
         *("base_url", "cache", "key_variable", "concurrency", "requests_per_minute", "timeout_s", "max_retries"),
         *("input_price", "output_price", "budget", "dry_run", "frame_tokens", "reasoning_tokens"),
     ),
-    "evaluation": ("batch_size", "num_workers", "tree_size"),
-    "paths": ("annotations", "videos", "output", "sft"),  # other sections have what they refer to
 }
 """What may change when a run goes on: where, how fast and for how much is asked, not what."""
 
@@ -47,7 +42,7 @@ def run(root: EvaluateApiRoot) -> dict[str, dict[str, float]] | None:
     folder = Path(root.output)
     _refuse_processes()
     check_askable(root.evaluation)
-    _refuse_other_config(root, folder)
+    refuse_other_config(root, folder, MAY_CHANGE, " (replies that are kept are used there too)")
     set_up_logging(None if root.api.dry_run else folder)
     samples = [Path(task.samples) for task in root.evaluation.tasks.values()]
     classes = ClassTable.load(samples[0].parent) if samples else ClassTable((), (), (), {})
@@ -69,28 +64,3 @@ def _refuse_processes() -> None:
             f"evaluate-api was started in {num_processes()} processes, and each would ask everything; start it in one "
             "and raise api.concurrency"
         )
-
-
-def _refuse_other_config(root: EvaluateApiRoot, folder: Path) -> None:
-    """Rows of two configurations must not meet in one folder."""
-    path = folder / CONFIG_FILE
-    if not path.exists():
-        return
-    before, now = _decisive(yaml.safe_load(path.read_text(encoding="utf-8"))), _decisive(plain(asdict(root)))
-    if before != now:
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        raise ConfigError(
-            f"{path} differs from this configuration in {', '.join(changed)}; its rows would be mixed with others: "
-            "choose another folder with output=FOLDER (replies that are kept are used there too), or delete this one"
-        )
-
-
-def _decisive(config: dict[str, Any]) -> dict[str, Any]:
-    """All that decides the rows, by section and name."""
-    return {
-        f"{section}.{name}": value
-        for section, values in config.items()
-        if isinstance(values, dict)
-        for name, value in values.items()
-        if name not in FREE.get(section, ())
-    }
