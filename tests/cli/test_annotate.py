@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +20,7 @@ from llavaction.utils.jsonl import read_json
 from tests.annotations.ek100_files import TRAIN, write_ek100
 from tests.api.server import Answer, Asked, Cut, Raw, Server, serving
 from tests.api.worlds import KEY, write_video
+from tests.commands import start_command
 
 pytestmark = pytest.mark.thorough
 
@@ -263,8 +261,7 @@ def test_a_missing_key_is_told_before_anything_is_asked(
 def test_a_run_that_was_killed_goes_on(data: Path, tmp_path: Path, server: Server, end: signal.Signals) -> None:
     server.delay_s = 0.05
     arguments = words(data, tmp_path, server, "annotator.concurrency=2")
-    command = [sys.executable, "-m", "llavaction", *arguments]
-    process = subprocess.Popen(command, cwd=REPO_ROOT, env={**os.environ, "SERVER_KEY": KEY}, stderr=subprocess.PIPE)
+    process = start_command(arguments, SERVER_KEY=KEY)
     until = time.monotonic() + 60
     while len(server.asked) < 8 and time.monotonic() < until:
         time.sleep(0.005)

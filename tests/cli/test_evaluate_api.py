@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from llavaction.utils.jsonl import read_json
 from tests.api.fixtures import *  # noqa: F403
 from tests.api.server import Answer, Asked, Raw, Server
 from tests.api.worlds import KEY
+from tests.commands import start_command
 from tests.evaluation.contestants.worlds import NUM_QUESTIONS, World, build_world, choose_last
 
 pytestmark = [pytest.mark.usefixtures("short_waits"), pytest.mark.thorough]
@@ -166,9 +164,8 @@ def test_one_process_is_enough(
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_was_killed_goes_on(world: World, tmp_path: Path, server: Server, end: signal.Signals) -> None:
     cyclic = words(world, tmp_path, server, "evaluation.tasks.mqa.order=cyclic", "api.concurrency=1")
-    command = [sys.executable, "-m", "llavaction", *cyclic]
     server.delay_s = 0.1
-    process = subprocess.Popen(command, cwd=REPO_ROOT, env={**os.environ, "SERVER_KEY": KEY}, stderr=subprocess.PIPE)
+    process = start_command(cyclic, SERVER_KEY=KEY)
     until = time.monotonic() + 60
     while len(server.asked) < 5 and time.monotonic() < until:
         time.sleep(0.005)

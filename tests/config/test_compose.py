@@ -54,6 +54,7 @@ def rounds(root: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("root", ROOTS)
 def test_each_command_composes_with_the_least_it_needs(root: str) -> None:
     assert type(composed(root)) is ROOTS[root]

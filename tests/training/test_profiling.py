@@ -113,6 +113,7 @@ def train(profiler, model, num_steps, resumed_at=0):
     profiler.on_train_end(args, state, None)
 
 
+@pytest.mark.thorough
 def test_a_trace_and_a_page_of_the_chosen_steps(tmp_path):
     model = tiny_model().train()
     train(Profiler(tmp_path, ProfileConfig(start_step=2, num_steps=2), model), model, 5, resumed_at=10)

@@ -93,6 +93,7 @@ def every_figure(folder: Path) -> ReportConfig:
     return report(folder, **figures)
 
 
+@pytest.mark.thorough
 def test_every_kind_of_figure_becomes_a_png(tmp_path: Path) -> None:
     config = every_figure(tmp_path)
 
@@ -107,6 +108,7 @@ def test_every_kind_of_figure_becomes_a_png(tmp_path: Path) -> None:
             assert np.all(edge == 1.0), path
 
 
+@pytest.mark.thorough
 def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     config = every_figure(tmp_path)
     draw(config, tmp_path / "one")
@@ -153,6 +155,7 @@ def test_lines_over_k_start_where_there_are_figures(tmp_path: Path, drawn: list[
     assert lines["bound"].get_linestyle() == "--" and lines["two-stage"].get_linestyle() == "-"
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_drawn_yet_is_said_and_an_old_picture_goes(tmp_path: Path) -> None:
     config = every_figure(tmp_path)
     draw(config, tmp_path / "out")
