@@ -124,13 +124,13 @@ def _mask(
     """Who sees whom, `[B, 1, N, S]`, as the decoder takes it; by kind of layer where it has several."""
     before_BP = prefix.mask.bool()
     sees_BNS = torch.cat([before_BP[:, None].expand(-1, sees_BNN.shape[1], -1), sees_BNN], dim=-1)
-    full = _to_bias(model, sees_BNS)
+    full = _as_kernel_takes_it(model, sees_BNS)
     if not has_windows(model):
         return full
     config = model.decoder.config
     keys_BS = torch.cat([prefix.mask.cumsum(1) - 1, positions_BN], dim=1)
     near_BNS = positions_BN[:, :, None] - keys_BS[:, None] < config.sliding_window
-    sliding = _to_bias(model, sees_BNS & near_BNS)
+    sliding = _as_kernel_takes_it(model, sees_BNS & near_BNS)
     # Decoders whose layers are all alike take one mask, the others one for each kind.
     return {"full_attention": full, _SLIDING: sliding} if getattr(config, "layer_types", None) else sliding
 
@@ -142,8 +142,10 @@ def has_windows(model: LlavactionForConditionalGeneration) -> bool:
     return getattr(config, "sliding_window", None) is not None and (not kinds or _SLIDING in kinds)
 
 
-def _to_bias(model: LlavactionForConditionalGeneration, sees_BNS: Tensor) -> Tensor:
-    """As numbers to add to scores, `[B, 1, N, S]`: both kernels take them and do not make them anew in each layer."""
+def _as_kernel_takes_it(model: LlavactionForConditionalGeneration, sees_BNS: Tensor) -> Tensor:
+    """The mask `[B, 1, N, S]`: true and false for sdpa, numbers to add to scores for eager attention."""
+    if model.decoder.config._attn_implementation == "sdpa":
+        return sees_BNS[:, None]
     lowest = torch.finfo(model.dtype).min
     return torch.zeros_like(sees_BNS, dtype=model.dtype).masked_fill(~sees_BNS, lowest)[:, None]
 
