@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from llavaction.evaluation.config import TaskConfig, TaskName
 from llavaction.evaluation.parsing import parse_choice, parse_span
@@ -56,16 +54,16 @@ class Grader:
         Args:
             caption: what the model wrote about the clip before.
         """
-        decided = max(trials, key=lambda trial: len(trial.order)) if self.task.num_candidates else None
-        scores = (
-            () if decided is None and not trials[0].scores else _option_scores(sample, [decided] if decided else trials)
-        )
-        chosen = decided.chosen_idx if decided else _common_choice(trials, scores)
-        ranked = () if chosen is None else _ranking(sample, decided or trials[0], scores, chosen)
+        deciding = [max(trials, key=lambda trial: len(trial.order))] if self.task.num_candidates else trials
+        by_option = _mean_scores(deciding)
+        chosen = deciding[0].chosen_idx if len(deciding) == 1 else _common_choice(deciding, by_option)
+        ranked = () if chosen is None else _ranking(sample, deciding[0], by_option, chosen)
+        is_whole = len(by_option) == len(sample.options)
         return self.row(
             sample,
             trials=tuple(trials) if len(trials) > 1 or trials[0].order != tuple(range(len(sample.options))) else (),
-            scores=scores,
+            # Of fewer candidates the scores stand with their trial, as they are not of all options.
+            scores=tuple(by_option[idx] for idx in range(len(by_option))) if is_whole else (),
             chosen_idx=chosen,
             raw=trials[0].raw if len(trials) == 1 else None,
             caption=caption,
@@ -125,26 +123,24 @@ def written_trial(shown: Presentation, text: str) -> Trial:
     return Trial(shown.order, raw=text, chosen_idx=None if place is None else shown.order[place])
 
 
-def _ranking(sample: Sample, trial: Trial, scores: Sequence[float], chosen: int) -> tuple[int, ...]:
+def _ranking(sample: Sample, trial: Trial, by_option: Mapping[int, float], chosen: int) -> tuple[int, ...]:
     """The actions of the shown options: the chosen one, then the others by their scores, or as the sample ranks."""
-    by_score = {idx: -score for idx, score in enumerate(scores)}
-    shown = sorted(trial.order, key=lambda idx: (idx != chosen, by_score.get(idx, 0.0), idx))
+    shown = sorted(trial.order, key=lambda idx: (idx != chosen, -by_option.get(idx, 0.0), idx))
     return tuple(sample.options[idx].action_id for idx in shown)
 
 
-def _option_scores(sample: Sample, trials: Sequence[Trial]) -> tuple[float, ...]:
-    """The mean score of each option over the trials; nothing where a trial does not score all options."""
-    if any(len(trial.scores) != len(sample.options) for trial in trials):
-        return ()
-    scores = np.zeros(len(sample.options))
+def _mean_scores(trials: Sequence[Trial]) -> dict[int, float]:
+    """The mean score of each option over trials that show the same options; nothing where they were generated."""
+    total = dict.fromkeys(trials[0].order if trials[0].scores else (), 0.0)
     for trial in trials:
-        scores[list(trial.order)] += np.array(trial.scores) / len(trials)
-    return tuple(scores.tolist())
+        for idx, score in zip(trial.order, trial.scores):
+            total[idx] += score / len(trials)
+    return total
 
 
-def _common_choice(trials: Sequence[Trial], scores: Sequence[float]) -> int | None:
+def _common_choice(trials: Sequence[Trial], by_option: Mapping[int, float]) -> int | None:
     """The option with the best mean score, or that most answers name; of equal ones the first."""
-    if scores:
-        return max(range(len(scores)), key=scores.__getitem__)
+    if by_option:
+        return min(by_option, key=lambda idx: (-by_option[idx], idx))
     counts = Counter(trial.chosen_idx for trial in trials if trial.chosen_idx is not None)
     return min(counts, key=lambda idx: (-counts[idx], idx)) if counts else None

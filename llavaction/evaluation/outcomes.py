@@ -77,6 +77,11 @@ def _right(row: Row, trial: Trial) -> bool:
     return trial.chosen_idx is not None and trial.chosen_idx == row.answer_idx
 
 
+def _is_shown(row: Row) -> bool:
+    """Whether the truth is among the candidates, of those of the question with the most."""
+    return row.answer_idx in max((trial.order for trial in shown_trials(row)), key=len)
+
+
 _CHOICE: dict[str, Outcome] = {"accuracy": _each(lambda row: _right(row, shown_trials(row)[0]))}
 _IN_ORDERS: dict[str, Outcome] = {
     # The mean over orders of the share of right answers.
@@ -99,7 +104,7 @@ OUTCOMES: dict[TaskName, dict[str, Outcome]] = {
     TaskName.MQA: _CHOICE,
     TaskName.SEQUENTIAL: _CHOICE,
     TaskName.CAPTION_THEN_ANSWER: _CHOICE,
-    TaskName.TWO_STAGE: {**_CLASSES, "recall": _each(lambda row: row.answer_idx is not None)},
+    TaskName.TWO_STAGE: {**_CLASSES, "recall": _each(_is_shown)},
     TaskName.DIRECT: {
         "exact": _each(lambda row: normalise(row.raw or "") == normalise(row.answer)),
         **_CLASSES,

@@ -49,7 +49,8 @@ class Row:
         option_actions: their action ids.
         answer_idx: the right one's index; None where there are no options, or the truth is not among the candidates.
         trials: the question as it was shown, once or in several orders, or with several numbers of candidates.
-        scores: log-likelihood of each option, over orders their mean (empty when generated); or of `top_actions`.
+        scores: log-likelihood of each option, over orders their mean (empty when generated, or when not all candidates
+            were shown: then they stand with the trials); or of `top_actions`.
         chosen_idx: the model's choice, over orders that of the mean scores or of most answers; None when an answer
             could not be parsed.
         raw: generated text; of several orders it stands with each.

@@ -154,6 +154,13 @@ def test_a_second_stage_is_bound_by_its_candidates() -> None:
     )
 
 
+def test_a_candidate_that_was_not_shown_bounds_nothing() -> None:
+    shown = replace(second_stage(0, 2, 0), options=("a", "b", "c"), option_actions=(0, 1, 2))
+
+    assert task_metrics([shown])["recall"] == 0
+    assert task_metrics([replace(shown, answer_idx=0)])["recall"] == 1
+
+
 @pytest.mark.parametrize(
     ("span", "iou"), [((1.0, 3.0), 1.0), ((2.0, 4.0), 1 / 3), ((3.0, 4.0), 0.0), ((0.0, 10.0), 0.2), (None, 0.0)]
 )

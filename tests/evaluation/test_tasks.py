@@ -179,6 +179,15 @@ def test_a_second_stage_maps_its_choice_to_classes_for_every_k(answerer):
     assert row.scores == pytest.approx([by_option[idx] for idx in range(4)])
 
 
+def test_fewer_candidates_than_there_are_are_ranked_by_the_model(answerer):
+    sample = question(TEXTS, 1, view=View.CANDIDATES)
+    row = ask(answerer, TaskName.TWO_STAGE, sample, num_candidates=[3], order=OptionOrder.SHUFFLED)
+    (trial,) = row.trials
+    by_option = dict(zip(trial.order, trial.scores, strict=True))
+    assert row.top_actions == tuple(sorted(by_option, key=lambda idx: -by_option[idx]))
+    assert row.chosen_idx == row.top_actions[0] and row.scores == ()
+
+
 def test_more_candidates_than_there_are_is_an_error(answerer):
     with pytest.raises(DataError, match=r"has 4 candidates, 5 are to be shown; build .*num_candidates=5"):
         ask(answerer, TaskName.TWO_STAGE, question(), num_candidates=[5])
